@@ -129,6 +129,12 @@ class Grid:
             how = f"shapes {self.shape} and {other.shape}, {sizes}, origins {col:+.3f} columns and {row:+.3f} rows apart"
         raise GridMismatchError(f"rasters lie on different grids ({how}); bring one over with raster.align(r, to=grid, how=...).")
 
+    def subdivided(self, parts: int) -> Grid:
+        """The grid with each cell cut into `parts` x `parts` equal cells."""
+        if parts < 1:
+            raise InputError(f"a cell cannot be cut into {parts} x {parts} parts; give 1 or more.")
+        return Grid(self.transform * Affine.scale(1 / parts), (self.shape[0] * parts, self.shape[1] * parts), self.crs)
+
     def window(self, rows: slice, cols: slice) -> Grid:
         """The grid of a block of cells, given as row and column slices inside this grid."""
         r0, r1, _ = rows.indices(self.shape[0])

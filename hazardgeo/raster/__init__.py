@@ -1,5 +1,6 @@
 """Values on a Grid, and the operations between grids, points and shapes."""
 
+from hazardgeo.raster import picture
 from hazardgeo.raster.align import align, metric_grid
 from hazardgeo.raster.core import UNKNOWN_CLASS, UNKNOWN_ID, ClassLabel, Raster
 from hazardgeo.raster.rasterize import burn, rasterize
@@ -14,6 +15,7 @@ __all__ = [
     "align",
     "burn",
     "metric_grid",
+    "picture",
     "rasterize",
     "require_crs",
     "sample",

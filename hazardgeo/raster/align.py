@@ -48,18 +48,19 @@ def align(r: Raster, *, to: Grid, how: How) -> Raster:
     return replace(r, values=values, grid=to)
 
 
-def metric_grid(grid: Grid) -> Grid:
-    """A metric grid over the same area: square cells of about the same size in the UTM zone of its centre.
+def metric_grid(grid: Grid, *, crs: Any = None, cell_m: float | None = None) -> Grid:
+    """A metric grid over the same area: square cells of about the same size, in `crs` or the UTM zone of its centre.
 
-    A grid that is metric already is returned as it is.
+    A grid that is metric already is returned as it is, unless a CRS is asked for.
     """
-    if grid.is_metric:
+    if grid.is_metric and crs is None:
         return grid
     west, south, east, north = rasterio.warp.transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
-    target = _crs.utm((west + east) / 2, (south + north) / 2)
-    cell_m = float(np.sqrt(np.median(grid.cell_areas_m2())))
-    rounded = float(f"{cell_m:.2g}")
-    return Grid.from_bounds(rasterio.warp.transform_bounds(grid.crs, target, *grid.bounds), cell=rounded, crs=target)
+    target = _crs.horizontal(crs) if crs is not None else _crs.utm((west + east) / 2, (south + north) / 2)
+    size = cell_m if cell_m is not None else float(f"{np.sqrt(np.median(grid.cell_areas_m2())):.2g}")
+    made = Grid.from_bounds(rasterio.warp.transform_bounds(grid.crs, target, *grid.bounds), cell=size, crs=target)
+    made.require_metric("a metric grid")
+    return made
 
 
 def _known(r: Raster, to: Grid, how: How) -> NDArray[np.bool_]:

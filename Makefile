@@ -1,0 +1,50 @@
+# Two commands do all set-up on a fresh Debian machine with Python, git and make:
+#   make demo    the synthetic valley, computed and mapped
+#   make test    all tests
+VENV ?= .venv
+PY = $(VENV)/bin/python
+DATA = $(if $(HAZARDGEO_DATA),$(HAZARDGEO_DATA),$(wildcard ../shared/data))
+
+.PHONY: demo test check lint types layers full scenarios clean
+
+demo: $(VENV)/.package
+	$(PY) -m hazardgeo demo --out maps/demo
+
+test: $(VENV)/.tests
+	HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest
+	HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest --nbmake notebooks -p no:doctest
+
+check: lint types layers test
+
+lint: $(VENV)/.tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.tests
+	$(VENV)/bin/mypy
+
+layers: $(VENV)/.tests
+	$(VENV)/bin/lint-imports
+
+# The scenarios on real data; needs HAZARDGEO_DATA.
+scenarios: $(VENV)/.package
+	HAZARDGEO_DATA="$(DATA)" $(PY) -m hazardgeo run data/scenarios/scan.toml data/scenarios/andorra.toml data/scenarios/loma-prieta.toml --out maps
+
+full: check scenarios
+	$(PY) -m hazardgeo demo --size full --out maps/demo-full
+
+$(VENV)/bin/python:
+	sh .ci/system
+	$$(sh .ci/system --python) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip
+
+$(VENV)/.package: $(VENV)/bin/python pyproject.toml
+	$(PY) -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.tests: $(VENV)/.package
+	$(PY) -m pip install --quiet --editable ".[test,notebook]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info maps/demo maps/demo-full

@@ -1,0 +1,67 @@
+"""The command line: hazardgeo demo | new | check | run | info | doctor."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import hazardgeo
+from hazardgeo.errors import HazardGeoError
+
+COMMANDS = {
+    "demo": "Make a synthetic valley and run everything on it.",
+    "new": "Look at the files in a folder and write a scenario.",
+    "check": "Say all that is wrong with a scenario, without running it.",
+    "run": "Run scenarios: results and a map that opens offline.",
+    "info": "Say what a file holds, and what is odd about it.",
+    "doctor": "Versions, threading, optional packages, missing system libraries.",
+}
+
+
+class _Lazy(click.Group):
+    """Commands loaded when they are called, so that help and errors come at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"hazardgeo.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(hazardgeo.__version__, prog_name="hazardgeo")
+def group() -> None:
+    """After an earthquake: from laser scans and shaking maps to hazard, shelter gaps and maps that open offline."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line. Exit codes: 0 done, 1 error, 2 usage."""
+    sys.exit(_guarded(lambda: group.main(args=arguments, prog_name="hazardgeo", standalone_mode=False)))
+
+
+def _guarded(work: Callable[[], Any]) -> int:
+    try:
+        outcome = work()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; what is finished is kept, and the next run goes on from there.", err=True)
+        return 1
+    except HazardGeoError as error:
+        click.echo(f"error: {error}", err=True)
+        return 1
+    return outcome if isinstance(outcome, int) else 0

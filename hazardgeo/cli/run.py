@@ -1,0 +1,55 @@
+"""hazardgeo run: scenarios to results."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from hazardgeo import pipeline
+from hazardgeo.pipeline import Manifest
+
+
+@click.command("run", help="Run scenarios: results and a map that opens offline.")
+@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: maps/NAME]")
+@click.option("--only", metavar="STAGE", help="Run one stage and those that it builds on.")
+@click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one value of the scenario.")
+@click.option("--no-resume", is_flag=True, help="Compute everything anew.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON on standard output.")
+def command(
+    scenarios: tuple[Path, ...],
+    out: Path | None,
+    only: str | None,
+    overrides: tuple[str, ...],
+    no_resume: bool,
+    strict: bool,
+    as_json: bool,
+) -> int:
+    """Several scenarios go to one folder each, named after their files."""
+    count = 0
+    for path in scenarios:
+        checked = pipeline.read_scenario(path, overrides=overrides)
+        folder = Path("maps") / path.stem if out is None else out / path.stem if len(scenarios) > 1 else out
+        manifest = pipeline.run(checked, out=folder, only=only, resume=not no_resume, log=lambda text: click.echo(text, err=True))
+        count += len(manifest.warnings)
+        if as_json:
+            click.echo(json.dumps(asdict(manifest), ensure_ascii=False))
+        else:
+            tell(manifest, folder)
+    if count and strict:
+        click.echo(f"error: {count} warning(s), and --strict counts them as errors.", err=True)
+        return 1
+    return 0
+
+
+def tell(manifest: Manifest, folder: Path) -> None:
+    """The headlines of a run, where its map is, and how many warnings it left."""
+    for label, value in manifest.headlines.items():
+        click.echo(f"{label}: {value}")
+    if any(file.path == "map.html" for file in manifest.outputs):
+        click.echo(f"map: {folder / 'map.html'}")
+    click.echo(f"done, results in {folder}, {len(manifest.warnings)} warning(s)")

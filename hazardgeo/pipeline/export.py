@@ -1,0 +1,77 @@
+"""The products of a run as files: rasters as COG, shapes in one GeoPackage, tables as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hazardgeo import io
+from hazardgeo.event import Shaking
+from hazardgeo.hazard import Displacement, Probability
+from hazardgeo.levels import Levels
+from hazardgeo.network import RoadNetwork
+from hazardgeo.raster import Raster
+from hazardgeo.shelter import Coverage
+
+
+def rasters(name: str, product: object) -> dict[str, Raster]:
+    """The rasters that a product holds, by file name."""
+    match product:
+        case Raster():
+            return {name: product}
+        case Displacement():
+            parts = {"median_cm": product.median_cm, "state": product.state}
+            return {f"displacement_{part}": r for part, r in parts.items()}
+        case Probability():
+            parts = {"probability": product.probability, "area_fraction": product.area_fraction, "state": product.state}
+            return {f"{name.removesuffix('_probability')}_{part}": r for part, r in parts.items()}
+        case Shaking():
+            return {f"shaking_{part}": r for part, r in product.layers.items()}
+        case dict():
+            return {
+                f"level_{key.replace(' ', '_')}{suffix}": r
+                for key, levels in product.items()
+                if isinstance(levels, Levels)
+                for suffix, r in (("", levels.shown), ("_reason", levels.reason))
+            }
+    return {}
+
+
+def shapes(name: str, product: object) -> dict[str, Any]:
+    """The GeoDataFrames that a product holds, by layer name."""
+    match product:
+        case RoadNetwork():
+            return {"roads": product.edges}
+        case Coverage():
+            return {"people": product.demand, "sites": product.sites}
+    return {name: product} if hasattr(product, "geometry") and name not in ("displaced", "screened_sites") else {}
+
+
+def tables(product: object) -> dict[str, pd.DataFrame]:
+    """The tables that a product holds, by file name."""
+    if not isinstance(product, Coverage):
+        return {}
+    totals = pd.DataFrame(product.totals.items(), columns=["what", "people"])
+    plain = {"people": product.demand, "sites": product.sites}
+    return {"totals": totals, "flows": product.flows, **{k: v.drop(columns=v.geometry.name) for k, v in plain.items()}}
+
+
+def write(products: Mapping[str, object], out: Path) -> list[Path]:
+    """All products as files under `out`; the paths written, in order."""
+    written: list[Path] = []
+    layers: dict[str, Any] = {}
+    for name, product in products.items():
+        for key, raster in rasters(name, product).items():
+            written.append(out / "rasters" / f"{key}.tif")
+            io.write_raster(raster, written[-1])
+        layers.update(shapes(name, product))
+        for key, table in tables(product).items():
+            written.append(out / "tables" / f"{key}.csv")
+            io.write_table(table, written[-1])
+    if layers:
+        written.append(out / "layers.gpkg")
+        io.write_vectors(layers, written[-1])
+    return written

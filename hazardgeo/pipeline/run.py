@@ -1,0 +1,262 @@
+"""A run: stages in order, each when what it needs is there, with resume and a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hazardgeo
+from hazardgeo import io
+from hazardgeo import scenario as _scenario
+from hazardgeo.errors import ConfigError, FormatError, HazardGeoWarning
+from hazardgeo.pipeline import export, inputs
+from hazardgeo.pipeline.manifest import FileRecord, Manifest, PeakMemory, StageRecord, record, versions
+from hazardgeo.pipeline.skip import Skip
+from hazardgeo.pipeline.stages import STAGES, Stage
+from hazardgeo.pipeline.stages.report import headlines
+from hazardgeo.raster import Raster
+from hazardgeo.scenario import Scenario
+
+RESUME_FILE = ".resume.json"
+Log = Callable[[str], None]
+
+
+@dataclass
+class _Run:
+    """What a run has so far: products by name with the keys that say what they were made from."""
+
+    scenario: Scenario
+    options: dict[str, dict[str, Any]]
+    out: Path
+    products: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    stages: list[StageRecord] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_scenario(path: Path | str, *, overrides: Iterable[str] = ()) -> Scenario:
+    """The scenario in a TOML file, checked against the stages and inputs that exist; `overrides` are "table.key=value"."""
+    source = Path(path)
+    document = _scenario.override(_scenario.load(source), overrides)
+    try:
+        return _scenario.from_document(document, source.resolve().parent, **known())
+    except ConfigError as error:
+        raise ConfigError(f"{source.name}: {error}") from None
+
+
+def known() -> dict[str, Any]:
+    """The stages and inputs that a scenario may name."""
+    return {"stages": {name: stage.function for name, stage in STAGES.items()}, "inputs": inputs.INPUTS}
+
+
+def run(
+    scenario: Scenario | Path | str, *, out: Path | str, only: str | None = None, resume: bool = True, log: Log | None = None
+) -> Manifest:
+    """Run a scenario and write all its results under the folder `out`; returns the manifest, also in out/manifest.json.
+
+    Stages run when what they need is there and otherwise say why not. `only` runs one stage and those that it builds
+    on. With `resume`, surfaces that an earlier, interrupted run finished from the same inputs and options are read
+    back. Raises a HazardGeoError at the first thing that is wrong; no partial file is left.
+    """
+    checked = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+    say = log or (lambda _text: None)
+    if only is not None and only not in STAGES:
+        raise ConfigError(f"there is no stage {only!r}; the stages are {', '.join(STAGES)}.")
+    options = {n: _scenario.check_options(s.function, checked.options.get(n, {}), section=n) for n, s in STAGES.items()}
+    state = _Run(checked, options, _folder(Path(out)))
+    records = _load_inputs(state, say)
+    wanted = set(STAGES) if only is None else _builds_on(only)
+    for name, stage in STAGES.items():
+        if name in wanted:
+            _run_stage(stage, state, resume, say)
+    return _finish(state, records)
+
+
+def _folder(out: Path) -> Path:
+    try:
+        (out / "rasters").mkdir(parents=True, exist_ok=True)
+        probe = out / ".write-test"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise FormatError(f"the output folder {out} cannot be written: {error.strerror}; choose another with --out.") from None
+    return out
+
+
+def _load_inputs(state: _Run, say: Log) -> list[FileRecord]:
+    scenario = state.scenario
+    if {"scan", "dem"} <= set(scenario.inputs):
+        raise ConfigError("[inputs] names both a scan and a dem, and the terrain can come from one only; leave one out.")
+    records = []
+    for name, file in scenario.inputs.items():
+        if not file.path.exists():
+            raise FormatError(f"[inputs] {name}: there is no file {file.path}; correct the path in the scenario.")
+        records.append(record(file.path, name=f"{name}: {file.path.name}"))
+    working = inputs.working_crs(scenario)
+    for name, found in zip(scenario.inputs, records, strict=True):
+        say(f"read {name}: {scenario.inputs[name].path.name}")
+        with _collected(state, name, say):
+            state.products[name] = inputs.load(scenario, name, working)
+        state.keys[name] = _digest(found.sha256, dict(scenario.inputs[name].options), working)
+    if scenario.event is not None:
+        state.products["event"] = scenario.event
+        state.keys["event"] = _digest(repr(scenario.event))
+    state.products["scenario"] = scenario
+    state.products["skipped"] = state.skipped
+    return records
+
+
+def _run_stage(stage: Stage, state: _Run, resume: bool, say: Log) -> None:
+    arguments, missing = {}, []
+    for name, needed in _needs(stage).items():
+        if name in state.products:
+            arguments[name] = state.products[name]
+        elif needed:
+            missing.append(name)
+    if missing:
+        _skip(stage, state, f"needs {', '.join(_origin(name) for name in missing)}", say)
+        return
+    key = _digest(stage.name, state.options[stage.name], {n: state.keys.get(n, "") for n in arguments})
+    reused = _reuse(stage, key, state.out) if resume else None
+    if reused is not None:
+        _keep(reused, key, state)
+        state.stages.append(StageRecord(stage.name, "reused", products=tuple(reused)))
+        say(f"{stage.name}: unchanged since the last run, read back")
+        return
+    began = time.perf_counter()
+    try:
+        with PeakMemory() as memory, _collected(state, stage.name, say):
+            made = stage.function(**arguments, **state.options[stage.name])
+    except Skip as reason:
+        _skip(stage, state, str(reason), say)
+        return
+    _keep(made, key, state)
+    _remember(stage, made, key, state.out)
+    seconds = time.perf_counter() - began
+    state.stages.append(StageRecord(stage.name, "done", "", round(seconds, 3), round(memory.megabytes, 1), tuple(made)))
+    say(f"{stage.name}: {', '.join(made)} ({seconds:.1f} s)")
+
+
+def _skip(stage: Stage, state: _Run, reason: str, say: Log) -> None:
+    state.stages.append(StageRecord(stage.name, "skipped", reason))
+    state.skipped[stage.name] = reason
+    say(f"{stage.name}: skipped, {reason}")
+
+
+def _keep(made: dict[str, Any], key: str, state: _Run) -> None:
+    state.products.update(made)
+    state.made.update(made)
+    state.keys.update({name: f"{key}:{name}" for name in made})
+
+
+def _needs(stage: Stage) -> dict[str, bool]:
+    """Products that a stage takes, with whether it cannot do without."""
+    parameters = inspect.signature(stage.function).parameters.values()
+    return {p.name: p.default is p.empty for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+
+
+def _origin(product: str) -> str:
+    """Where a missing product would come from, in the words of a scenario."""
+    for stage in STAGES.values():
+        if product in stage.makes:
+            alternative = f", or inputs.{product}" if product in inputs.INPUTS else ""
+            return f"{product} (from stage {stage.name}{alternative})"
+    return f"inputs.{product}"
+
+
+def _builds_on(name: str) -> set[str]:
+    wanted, todo = set(), [name]
+    while todo:
+        stage = todo.pop()
+        wanted.add(stage)
+        needs = set(_needs(STAGES[stage]))
+        todo += [other for other, s in STAGES.items() if needs & set(s.makes) and other not in wanted]
+    return wanted
+
+
+def _digest(*parts: object) -> str:
+    text = json.dumps([hazardgeo.__version__, *parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _remembered(out: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((out / RESUME_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(stage: Stage, made: dict[str, Any], key: str, out: Path) -> None:
+    """Write the surfaces of a stage at once, so that an interrupted run can go on from them."""
+    if not made or not all(isinstance(product, Raster) for product in made.values()):
+        return
+    files = {}
+    for name, product in made.items():
+        path = out / "rasters" / f"{name}.tif"
+        io.write_raster(product, path)
+        files[name] = record(path, name=path.name).sha256
+    remembered = {**_remembered(out), stage.name: {"key": key, "files": files}}
+    with io.atomic(out / RESUME_FILE) as part:
+        part.write_text(json.dumps(remembered), encoding="utf-8")
+
+
+def _reuse(stage: Stage, key: str, out: Path) -> dict[str, Any] | None:
+    entry = _remembered(out).get(stage.name)
+    if not isinstance(entry, dict) or entry.get("key") != key:
+        return None
+    made = {}
+    for name, sha256 in entry["files"].items():
+        path = out / "rasters" / f"{name}.tif"
+        if not path.exists() or record(path, name=name).sha256 != sha256:
+            return None
+        made[name] = io.read_raster(path)
+    return made
+
+
+@contextmanager
+def _collected(state: _Run, where: str, say: Log) -> Iterator[None]:
+    """Collects the hazardgeo warnings of a block into the run, each once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", HazardGeoWarning)
+        yield
+    for text in dict.fromkeys(f"{where}: {w.message}" for w in caught):
+        state.warnings.append(text)
+        say(f"warning: {text}")
+
+
+def _finish(state: _Run, records: list[FileRecord]) -> Manifest:
+    out = state.out
+    page = state.made.pop("map", None)
+    written = export.write(state.made, out)
+    if page is not None:
+        written.append(out / "map.html")
+        page.save(written[-1])
+    resolved = out / "scenario.toml"
+    with io.atomic(resolved) as part:
+        part.write_text(_scenario.dump(state.scenario, state.options, out), encoding="utf-8")
+    outputs = tuple(record(path, name=path.relative_to(out).as_posix()) for path in [*written, resolved])
+    manifest = Manifest(
+        title=state.scenario.title,
+        notice=state.scenario.notice,
+        seed=state.scenario.seed,
+        inputs=tuple(records),
+        outputs=outputs,
+        stages=tuple(state.stages),
+        warnings=tuple(state.warnings),
+        headlines={h.label: h.value for h in headlines(state.products)},
+        versions=versions(),
+    )
+    manifest.write(out / "manifest.json")
+    return manifest

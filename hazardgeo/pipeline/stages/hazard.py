@@ -1,0 +1,184 @@
+"""From shaking and terrain to landslide and liquefaction, and from models to levels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+
+from hazardgeo import hazard as _hazard
+from hazardgeo import levels as _levels
+from hazardgeo import terrain as _terrain
+from hazardgeo.errors import HazardGeoError
+from hazardgeo.event import Shaking
+from hazardgeo.hazard import Displacement, Probability
+from hazardgeo.levels import Levels
+from hazardgeo.pipeline.skip import Skip
+from hazardgeo.raster import Raster, align, rasterize
+
+MODEL_SCALE_M = 230.0  # the 7.5 arcsec cells on which Nowicki Jessee et al. (2018) was fitted
+
+
+def landslide(
+    shaking: Shaking,
+    slope: Raster,
+    dem: Raster | None = None,
+    wetness: Raster | None = None,
+    cti: Raster | None = None,
+    lithology: Raster | None = None,
+    land_cover: Raster | None = None,
+    *,
+    cohesion_kpa: Annotated[float, Ge(0)] = 15.0,
+    friction_deg: Annotated[float, Gt(0), Le(60)] = 27.0,
+    unit_weight_kn_m3: Annotated[float, Gt(0)] = 15.5,
+    thickness_m: Annotated[float, Gt(0)] = 3.0,
+    saturation: Annotated[float, Ge(0), Le(1)] = 0.3,
+) -> dict[str, Any]:
+    """Newmark displacement on the terrain, and the Nowicki Jessee et al. (2018) model where its layers are given.
+
+    The strength defaults are priors for moist Malan loess (unverified): set those of the place.
+    """
+    made: dict[str, Any] = {}
+    local = shaking.on(slope.grid)
+    if local.pga_g is not None and dem is not None:
+        factor = _hazard.infinite_slope_fs(
+            slope,
+            cohesion_kpa=cohesion_kpa,
+            friction_deg=friction_deg,
+            unit_weight_kn_m3=unit_weight_kn_m3,
+            thickness_m=thickness_m,
+            saturation=saturation,
+        )
+        critical = _hazard.critical_acceleration(factor, slope)
+        made["displacement"] = _hazard.jibson_2007_eq7(ac_g=critical, pga_g=local.pga_g, magnitude=shaking.event.magnitude)
+    if lithology is not None and land_cover is not None:
+        made["landslide_probability"] = _nowicki_jessee(
+            local, slope, dem, cti if cti is not None else wetness, lithology, land_cover
+        )
+    if not made:
+        raise Skip("needs PGA and a dem (Newmark), or PGV, lithology and land_cover (Nowicki Jessee et al. 2018)")
+    return made
+
+
+def _nowicki_jessee(
+    local: Shaking, slope: Raster, dem: Raster | None, cti: Raster | None, lithology: Raster, land_cover: Raster
+) -> Probability[Raster]:
+    if local.pgv_cm_s is None:
+        raise HazardGeoError(
+            "the landslide model of Nowicki Jessee et al. (2018) needs PGV, which the ShakeMap does not hold; "
+            "take a ShakeMap with PGV, or leave lithology and land_cover out."
+        )
+    if cti is None:
+        raise Skip("the Nowicki Jessee et al. (2018) model needs inputs.cti where there is no dem")
+    grid = slope.grid
+    return _hazard.nowicki_jessee_2018(
+        pgv_cm_s=local.pgv_cm_s,
+        pga_g=local.pga_g,
+        slope_deg=slope if dem is None else _terrain.slope(dem, scale_m=MODEL_SCALE_M),
+        lithology=align(lithology, to=grid, how="nearest"),
+        land_cover=align(land_cover, to=grid, how="nearest"),
+        cti=align(cti, to=grid, how="bilinear"),
+    )
+
+
+def liquefaction(
+    shaking: Shaking,
+    dem: Raster | None = None,
+    slope: Raster | None = None,
+    cti: Raster | None = None,
+    wetness: Raster | None = None,
+    vs30: Raster | None = None,
+    precipitation: Raster | None = None,
+    water_table: Raster | None = None,
+    distance_to_river: Raster | None = None,
+    distance_to_coast: Raster | None = None,
+    *,
+    model: Literal["zhu_2017_general", "zhu_2015"] = "zhu_2017_general",
+    subdivide: Annotated[int, Ge(1), Le(16)] = 1,
+) -> dict[str, Probability[Raster]]:
+    """Liquefaction probability on the grid of the DEM, or on that of vs30 with each cell cut into `subdivide` x `subdivide`."""
+    ground = vs30 if vs30 is not None else shaking.vs30_m_s
+    if ground is None:
+        raise Skip("needs Vs30: inputs.vs30, or a ShakeMap with SVEL")
+    grid = dem.grid if dem is not None else ground.grid.subdivided(subdivide)
+    local = shaking.on(grid)
+    vs30_m_s = align(ground, to=grid, how="bilinear")
+    magnitude = shaking.event.magnitude
+    if model == "zhu_2015":
+        wet = cti if cti is not None else wetness
+        if local.pga_g is None or wet is None:
+            raise Skip("zhu_2015 needs PGA and a wetness index (inputs.cti, or a dem)")
+        index = align(wet, to=grid, how="bilinear")
+        found = _hazard.zhu_2015(pga_g=local.pga_g, magnitude=magnitude, cti=index, vs30_m_s=vs30_m_s)
+        return {"liquefaction_probability": found}
+    layers = {
+        "precipitation_mm": precipitation,
+        "water_table_m": water_table,
+        "distance_to_river_km": distance_to_river,
+        "distance_to_coast_km": distance_to_coast,
+    }
+    missing = [name.rsplit("_", 1)[0] for name, layer in layers.items() if layer is None]
+    if missing:
+        raise Skip(f"zhu_2017_general needs inputs {', '.join(missing)}")
+    if local.pgv_cm_s is None:
+        raise HazardGeoError("zhu_2017_general needs PGV, which the ShakeMap does not hold; use model = 'zhu_2015' (PGA).")
+    found = _hazard.zhu_2017_general(
+        pgv_cm_s=local.pgv_cm_s,
+        pga_g=local.pga_g,
+        vs30_m_s=vs30_m_s,
+        magnitude=magnitude,
+        slope_deg=slope if slope is None or slope.grid.same_as(grid) else align(slope, to=grid, how="mean"),
+        **{name: align(layer, to=grid, how="bilinear") for name, layer in layers.items() if layer is not None},
+    )
+    return {"liquefaction_probability": found}
+
+
+def hazard(
+    slope: Raster | None = None,
+    dem: Raster | None = None,
+    displacement: Displacement[Raster] | None = None,
+    landslide_probability: Probability[Raster] | None = None,
+    liquefaction_probability: Probability[Raster] | None = None,
+    bodies: Any = None,
+    surveyed: Any = None,
+    *,
+    landslide: Literal["newmark", "nowicki_jessee_2018", "not considered"] = "newmark",
+    liquefaction: Literal["model", "not considered"] = "model",
+    mapped_landslides: Literal["required", "not considered"] = "required",
+) -> dict[str, dict[str, Levels]]:
+    """Levels of each hazard that the scenario considers; one that could not be computed is not assessed, never low.
+
+    Leaving a hazard out is a decision of the scenario ("not considered"), and the map says so.
+    """
+    surface = dem if dem is not None else slope
+    if surface is None:
+        raise Skip("needs a terrain: inputs.scan, inputs.dem or inputs.slope")
+    found: dict[str, Levels] = {}
+    if landslide != "not considered":
+        chosen = (
+            _hazard.displacement_levels(displacement)
+            if landslide == "newmark" and displacement is not None
+            else _hazard.probability_levels(landslide_probability, kind="landslide")
+            if landslide == "nowicki_jessee_2018" and landslide_probability is not None
+            else _levels.not_assessed("landslide", surface.grid)
+        )
+        found["landslide"] = chosen
+    if liquefaction != "not considered":
+        found["liquefaction"] = (
+            _levels.not_assessed("liquefaction", surface.grid)
+            if liquefaction_probability is None
+            else _hazard.probability_levels(liquefaction_probability, kind="liquefaction")
+        )
+    if mapped_landslides != "not considered":
+        found["mapped landslides"] = _mapped(surface, bodies, surveyed)
+    return {"levels": found}
+
+
+def _mapped(surface: Raster, bodies: Any, surveyed: Any) -> Levels:
+    """Very high in mapped bodies, low where people looked and mapped none, not assessed where nobody looked."""
+    looked = np.zeros(surface.grid.shape, bool) if surveyed is None else rasterize(surveyed, surface.grid).values
+    hit = np.zeros(surface.grid.shape, bool) if bodies is None else rasterize(bodies, surface.grid, all_touched=True).values
+    state = np.where((looked & (bodies is not None)) | hit, _levels.ASSESSED, _levels.MISSING_INPUT).astype(np.uint8)
+    level = np.where(hit, _levels.VERY_HIGH, _levels.LOW).astype(np.uint8)
+    return _levels.single("mapped landslides", level, state, surface.grid)

@@ -1,0 +1,198 @@
+"""What a run says: the figures that come first, what was not assessed, and the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hazardgeo import levels as _levels
+from hazardgeo.event import Earthquake, Shaking
+from hazardgeo.hazard import Displacement, Probability
+from hazardgeo.levels import Levels
+from hazardgeo.network import RoadNetwork
+from hazardgeo.pipeline.skip import Skip
+from hazardgeo.raster import Raster
+from hazardgeo.scenario import Scenario
+from hazardgeo.shelter import CAUSES, Coverage
+from hazardgeo.webmap import Headline, Map, Style
+
+CONSIDERED = ("landslide", "liquefaction", "mapped landslides")
+STATUS_STYLES = {
+    "open": Style("#1a7f37", "open: assessed, nothing found"),
+    "conditional": Style("#e08b00", "conditional: check before use", dash="8 4"),
+    "unknown": Style("#757575", "unknown: not assessed", dash="2 5", hatched=True),
+    "closed": Style("#b30000", "closed", dash="1 6"),
+}
+CAUSE_STYLES = {
+    "sheltered": Style("#1a7f37", "most have a place in an open site over open roads"),
+    "conditional": Style("#e08b00", "most only where site or road must be checked first"),
+    "not_assessed": Style("#757575", "most only where site or road was not assessed", hatched=True),
+    "site_closed": Style("#7b3294", "most lack a place: sites closed"),
+    "road_cut": Style("#b30000", "most lack a place: road cut"),
+    "too_far": Style("#2166ac", "most lack a place: too far"),
+    "no_capacity": Style("#d6604d", "most lack a place: sites full"),
+    "no_road": Style("#67001f", "most lack a place: no road"),
+    "nobody_displaced": Style("#bdbdbd", "nobody displaced by the model"),
+}
+
+
+def headlines(products: Mapping[str, Any]) -> list[Headline]:
+    """The figures of a run that a reader must see first, with what they rest on."""
+    found = []
+    coverage = products.get("coverage")
+    if isinstance(coverage, Coverage):
+        found += _people_figures(coverage)
+    roads = products.get("road_network")
+    if isinstance(roads, RoadNetwork):
+        km = roads.edges.groupby("status")["length_m"].sum() / 1000.0
+        text = ", ".join(f"{km.get(status, 0.0):.1f} km {status}" for status in STATUS_STYLES)
+        found.append(Headline("Roads", text, "judged by landslides; liquefaction under roads and bridges is not assessed"))
+    for name, levels in (products.get("levels") or {}).items():
+        found.append(Headline(f"Area by {name}", _area_text(levels)))
+    return found
+
+
+def not_assessed(products: Mapping[str, Any]) -> list[str]:
+    """In sentences, what the run did not look at."""
+    found = [f"{stage}: {reason}" for stage, reason in (products.get("skipped") or {}).items()]
+    levels: Mapping[str, Levels] = products.get("levels") or {}
+    found += [f"{name} was left out by the scenario" for name in CONSIDERED if levels and name not in levels]
+    for name, one in levels.items():
+        for state in _levels.STATES:
+            share = float((one.state.values == state.code).mean()) if state.hatched else 0.0
+            if share > 0:
+                found.append(f"{name}: {state.label} on {share:.1%} of the area")
+    for product in (products.get("road_network"),):
+        found += list(product.notes) if isinstance(product, RoadNetwork) else []
+    coverage = products.get("coverage")
+    if isinstance(coverage, Coverage):
+        found += list(coverage.notes)
+    return found
+
+
+def webmap(
+    scenario: Scenario,
+    skipped: Mapping[str, str],
+    event: Earthquake | None = None,
+    shaking: Shaking | None = None,
+    dem: Raster | None = None,
+    slope: Raster | None = None,
+    hillshade: Raster | None = None,
+    levels: Mapping[str, Levels] | None = None,
+    displacement: Displacement[Raster] | None = None,
+    landslide_probability: Probability[Raster] | None = None,
+    liquefaction_probability: Probability[Raster] | None = None,
+    bodies: Any = None,
+    surveyed: Any = None,
+    road_network: RoadNetwork | None = None,
+    displaced: Any = None,
+    coverage: Coverage | None = None,
+) -> dict[str, Map]:
+    """The map of everything that was made, with what was not."""
+    products = {"skipped": skipped, "levels": levels, "road_network": road_network, "coverage": coverage}
+    quake = shaking.event if shaking is not None else event
+    page = Map(
+        scenario.title,
+        notice=scenario.notice,
+        event="" if quake is None else f"{quake.name or 'Earthquake'}, M {quake.magnitude:g}",
+        times={} if quake is None else {"event": f"{quake.time:%Y-%m-%d %H:%M} UTC"},
+        headlines=headlines(products),
+        not_assessed=not_assessed(products),
+    )
+    if hillshade is None and dem is None and slope is None and shaking is None:
+        raise Skip("nothing was computed that a map could show")
+    if hillshade is not None:
+        page.add_raster(hillshade, name="Hillshade", ramp="grey", opacity=1.0)
+    if dem is not None:
+        page.add_raster(dem, name="Elevation", ramp="cividis", shown=False)
+    if slope is not None:
+        page.add_raster(slope, name="Slope", ramp="OrRd", limits=(0.0, 60.0), shown=levels is None)
+    _add_shaking(page, shaking)
+    _add_models(page, displacement, landslide_probability, liquefaction_probability)
+    for i, (name, one) in enumerate((levels or {}).items()):
+        page.add_raster(one.shown, name=f"Level: {name}", shown=i == 0, opacity=0.6)
+    if surveyed is not None:
+        page.add_vector(surveyed, name="Area surveyed for landslides", shown=False)
+    if bodies is not None:
+        style = Style("#6a1b1b", "mapped landslide")
+        page.add_vector(bodies.assign(kind="body"), name="Mapped landslides", by="kind", classes={"body": style})
+    if road_network is not None:
+        _add_roads(page, road_network)
+    if coverage is not None:
+        _add_people(page, coverage)
+    return {"map": page}
+
+
+def _people_figures(coverage: Coverage) -> list[Headline]:
+    totals = coverage.totals
+    displaced = totals["displaced"]
+    missing = {cause: totals[cause] for cause in CAUSES if cause != "sheltered" and totals[cause]}
+    why = ", ".join(f"{people:,} {cause.replace('_', ' ')}" for cause, people in missing.items())
+    return [
+        Headline("People displaced", f"{displaced:,}", "mean of the damage model, with those who must leave for hazard"),
+        Headline("With a place", f"{totals['sheltered']:,}", "in open sites over open roads, all of it assessed"),
+        Headline("Without an assured place", f"{displaced - totals['sheltered']:,}", why),
+        Headline("Homes not assessed", f"{totals['homes_not_assessed']:,} people", "not counted as displaced nor as safe"),
+    ]
+
+
+def _area_text(levels: Levels) -> str:
+    areas_km2 = np.broadcast_to(levels.grid.cell_areas_m2() / 1e6, levels.grid.shape)
+    shown = levels.shown
+    parts = [(c.label, float(areas_km2[shown.values == c.code].sum())) for c in reversed(shown.classes)]
+    return ", ".join(f"{area:.2f} km² {label}" for label, area in parts if area > 0)
+
+
+def _add_shaking(page: Map, shaking: Shaking | None) -> None:
+    if shaking is None:
+        return
+    if shaking.pga_g is not None:
+        page.add_raster(shaking.pga_g, name="Peak ground acceleration", ramp="OrRd", shown=False, opacity=0.6, note=shaking.source)
+    if shaking.pgv_cm_s is not None:
+        page.add_raster(shaking.pgv_cm_s, name="Peak ground velocity", ramp="OrRd", shown=False, opacity=0.6, note=shaking.source)
+
+
+def _add_models(
+    page: Map,
+    displacement: Displacement[Raster] | None,
+    landslide: Probability[Raster] | None,
+    liquefaction: Probability[Raster] | None,
+) -> None:
+    if displacement is not None:
+        note = f"{displacement.citation}. {displacement.validity}"
+        page.add_raster(displacement.median_cm, name="Newmark displacement", shown=False, limits=(0.0, 30.0), note=note)
+    for name, model in (("Landslide area share", landslide), ("Liquefaction area share", liquefaction)):
+        if model is not None:
+            note = f"{model.citation}. {model.validity}"
+            page.add_raster(model.area_fraction, name=name, shown=False, note=note)
+
+
+def _add_roads(page: Map, net: RoadNetwork) -> None:
+    """Roads joined by status and reason: one popup says why, and a county's roads stay drawable."""
+    roads = net.edges[["status", "reason", net.edges.geometry.name]].dissolve(by=["status", "reason"], as_index=False)
+    page.add_vector(
+        roads, name="Roads", by="status", classes=STATUS_STYLES, popup={"status": "status", "reason": "why"}, shown=True
+    )
+
+
+def _add_people(page: Map, coverage: Coverage) -> None:
+    words = {column: label for column, label in SITE_WORDS.items() if column in coverage.sites.columns}
+    page.add_vector(coverage.demand, name="People", by="main_cause", classes=CAUSE_STYLES, popup=_demand_words(coverage))
+    page.add_vector(coverage.sites, name="Shelter sites", by="status", classes=STATUS_STYLES, popup=words, radius_px=9)
+
+
+SITE_WORDS = {
+    "name": "site",
+    "status": "status",
+    "reason": "why",
+    "capacity_places": "places",
+    "binding": "limited by",
+    "spare_places": "places left",
+}
+
+
+def _demand_words(coverage: Coverage) -> dict[str, str]:
+    columns = {"village": "village", "people": "residents", "displaced_people": "displaced", "homes_state": "home", "reason": "why"}
+    return {c: w for c, w in columns.items() if c in coverage.demand.columns} | {c: c.replace("_", " ") for c in CAUSES}
