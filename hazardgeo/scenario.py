@@ -73,14 +73,14 @@ def read(path: Path | str, *, stages: Mapping[str, Callable[..., Any]], inputs: 
     """
     source = Path(path)
     scenario, errors = _parse(load(source), source.resolve().parent, stages, inputs)
-    if errors or scenario is None:
+    if errors:
         raise ConfigError(f"{source.name}: {errors[0]}")
     return scenario
 
 
 def problems(
     path: Path | str, *, stages: Mapping[str, Callable[..., Any]], inputs: Mapping[str, tuple[str, ...]]
-) -> tuple[Scenario | None, list[str]]:
+) -> tuple[Scenario, list[str]]:
     """The scenario as far as it can be understood, and all that is wrong with the file."""
     source = Path(path)
     return _parse(load(source), source.resolve().parent, stages, inputs)
@@ -125,7 +125,7 @@ def from_document(
 ) -> Scenario:
     """The scenario that a parsed TOML document states; paths are relative to `folder`."""
     scenario, errors = _parse(document, folder, stages, inputs)
-    if errors or scenario is None:
+    if errors:
         raise ConfigError(errors[0])
     return scenario
 
@@ -167,38 +167,37 @@ def dump(scenario: Scenario, options: Mapping[str, Options], to: Path) -> str:
 
 def _parse(
     document: dict[str, Any], folder: Path, stages: Mapping[str, Callable[..., Any]], inputs: Mapping[str, tuple[str, ...]]
-) -> tuple[Scenario | None, list[str]]:
+) -> tuple[Scenario, list[str]]:
     errors: list[str] = []
 
-    def attempt(work: Callable[[], Any]) -> Any:
+    def attempt(work: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            return work()
+            return work(*arguments)
         except HazardGeoError as error:
             errors.append(str(error))
             return None
 
     for key in document:
-        attempt(lambda key=key: _require_known(key, [*_TOP, *stages], "key or section"))
-    top = {key: attempt(lambda key=key, kind=kind: _typed(document, key, kind)) for key, kind in _TOP_TYPES.items()}
+        attempt(_require_known, key, [*_TOP, *stages], "key or section")
+    top = {key: attempt(_typed, document, key, kind) for key, kind in _TOP_TYPES.items()}
     if top["crs"] is not None:
-        attempt(lambda: _crs.horizontal(top["crs"]))
-    event = attempt(lambda: _event(top["event"])) if top["event"] is not None else None
-    files = {}
-    for name, entry in (top["inputs"] or {}).items():
-        file = attempt(lambda name=name, entry=entry: _input(name, entry, folder, inputs))
-        if file is not None:
-            files[name] = file
-    options = {}
-    for name in stages:
-        if isinstance(document.get(name), dict):
-            checked = attempt(lambda name=name: check_options(stages[name], document[name], section=name))
-            options[name] = {} if checked is None else {k: checked[k] for k in document[name]}
-        elif name in document:
-            errors.append(f"{name!r} must be a table of options, [{name}].")
+        attempt(_crs.horizontal, top["crs"])
+    event = attempt(_event, top["event"]) if top["event"] is not None else None
+    read_as = {name: attempt(_input, name, entry, folder, inputs) for name, entry in (top["inputs"] or {}).items()}
+    files = {name: file for name, file in read_as.items() if file is not None}
+    options = {name: attempt(_stated_options, name, stages[name], document[name]) or {} for name in stages if name in document}
     if not files and event is None and not errors:
         errors.append("the scenario has no [inputs]; name at least one file, for example scan = 'scan.laz'.")
     title = top["title"] or folder.name
     return Scenario(title, files, options, folder, top["crs"], top["notice"] or "", top["seed"] or 0, event), errors
+
+
+def _stated_options(name: str, stage: Callable[..., Any], table: object) -> Options:
+    """The options that the file states for a stage, checked; defaults are left to the stage."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{name!r} must be a table of options, [{name}].")
+    checked = check_options(stage, table, section=name)
+    return {key: checked[key] for key in table}
 
 
 _TOP_TYPES: dict[str, type] = {"title": str, "crs": str, "notice": str, "seed": int, "event": dict, "inputs": dict}
@@ -226,13 +225,14 @@ def _event(table: Mapping[str, Any]) -> Earthquake:
             raise ConfigError(f"[event] time = {time!r} is not a time; write it as 2023-12-18T15:59:30Z.") from None
     if not isinstance(time, datetime):
         raise ConfigError(f"[event] time = {time!r} needs an hour and a time zone; write it as 2023-12-18T15:59:30Z.")
-    numbers = {}
-    for key in _EVENT[:4]:
-        value = table[key]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"[event] {key} = {value!r} must be a number.")
-        numbers[key] = float(value)
-    return Earthquake(time=time, name=str(table.get("name", "")), **numbers)
+    magnitude, longitude, latitude, depth_km = (_number(table[key], f"[event] {key}") for key in _EVENT[:4])
+    return Earthquake(magnitude, longitude, latitude, depth_km, time, str(table.get("name", "")))
+
+
+def _number(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{what} = {value!r} must be a number.")
+    return float(value)
 
 
 def _input(name: str, entry: object, folder: Path, inputs: Mapping[str, tuple[str, ...]]) -> InputFile:

@@ -15,7 +15,15 @@ def shelter(people: object, *, limit_min: Annotated[float, Gt(0)] = 60.0, climat
 
 STAGES: dict[str, Callable[..., Any]] = {"shelter": shelter}
 INPUTS = {"scan": ("crs",), "roads": ("layer",)}
-GOOD = 'title = "Night"\ncrs = "EPSG:32648"\n[inputs]\nscan = "a.laz"\nroads = { path = "/r.gpkg", layer = "x" }\n[shelter]\nlimit_min = 30\n'
+GOOD = """
+title = "Night"
+crs = "EPSG:32648"
+[inputs]
+scan = "a.laz"
+roads = { path = "/r.gpkg", layer = "x" }
+[shelter]
+limit_min = 30
+"""
 
 
 def write(folder: Path, text: str) -> Path:

@@ -51,7 +51,7 @@ def command() -> int:
 def _threading() -> Finding:
     """The threading layer that numba takes for parallel work, found by running some."""
     import numba
-    import numpy as np
+    from numba.np.ufunc import parallel
 
     @numba.njit(parallel=True)
     def total(n: int) -> float:
@@ -62,9 +62,7 @@ def _threading() -> Finding:
 
     try:
         total(8)
-        return Finding(
-            "numba", f"threading layer {numba.threading_layer()}, {numba.get_num_threads()} threads, numpy {np.__version__}"
-        )
+        return Finding("numba", f"threading layer {parallel.threading_layer()}, {parallel.get_num_threads()} threads")
     except ValueError as error:
         return Finding("numba", f"no threading layer ({str(error).splitlines()[0]}); kernels run on one thread")
 

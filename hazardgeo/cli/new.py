@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from hazardgeo import io, pipeline
+from hazardgeo import pipeline
 from hazardgeo.errors import FormatError
+from hazardgeo.io.files import atomic
 
 
 @click.command("new", help="Look at the files in a folder and write a scenario.")
@@ -18,7 +19,7 @@ def command(folder: Path) -> None:
     if target.exists():
         raise FormatError(f"{target} is there already; move it away, or edit it and run: hazardgeo check {target}")
     proposal = pipeline.propose(folder)
-    with io.atomic(target) as part:
+    with atomic(target) as part:
         part.write_text(proposal.toml, encoding="utf-8")
     for note in proposal.notes:
         click.echo(note)

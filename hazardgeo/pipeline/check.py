@@ -29,8 +29,6 @@ def check(path: Path | str) -> list[str]:
     no such file or its TOML cannot be parsed.
     """
     scenario, found = _scenario.problems(path, **known())
-    if scenario is None:
-        return found
     return [*found, *_input_problems(scenario)]
 
 
@@ -57,6 +55,8 @@ def _input_problems(scenario: Scenario) -> Iterator[str]:
                     extents[name] = _box(info.bounds, crs)
                 continue
             product = inputs.load(scenario, name, working)
+            if name == "shakemap_uncertainty":
+                continue
             extents[name] = _extent(product)
             if name == "sites" and not set(product.columns) & set(CAPACITY_COLUMNS):
                 yield f"[inputs] sites: {file.path.name} gives no capacity; it needs one of {', '.join(CAPACITY_COLUMNS)}."

@@ -30,14 +30,15 @@ RASTER_UNITS = {
 }
 INPUTS: dict[str, tuple[str, ...]] = {
     "scan": ("crs", "height"),
-    "shakemap": ("uncertainty",),
+    "shakemap": (),
+    "shakemap_uncertainty": (),
     "bodies": VECTOR_OPTIONS,
     "surveyed": VECTOR_OPTIONS,
     "roads": VECTOR_OPTIONS,
     "people": VECTOR_OPTIONS,
     "sites": VECTOR_OPTIONS,
     "zones": VECTOR_OPTIONS,
-    **{name: RASTER_OPTIONS for name in RASTER_UNITS},
+    **dict.fromkeys(RASTER_UNITS, RASTER_OPTIONS),
     "dem": (*RASTER_OPTIONS, "height", "cell_m"),
 }
 NEEDED_COLUMNS = {"people": "people"}
@@ -49,7 +50,10 @@ def load(scenario: Scenario, name: str, working: str | None) -> Any:
     if name == "scan":
         return _scan(file, working)
     if name == "shakemap":
-        return io.read_shakemap(file.path, uncertainty_xml=_beside(file, scenario))
+        uncertainty = scenario.inputs.get("shakemap_uncertainty")
+        return io.read_shakemap(file.path, uncertainty_xml=None if uncertainty is None else uncertainty.path)
+    if name == "shakemap_uncertainty":
+        return file.path
     if name in RASTER_UNITS:
         return _raster(file, working)
     return _shapes(file, working)
@@ -118,7 +122,3 @@ def _height(kind: str) -> Height:
     if kind not in ("ellipsoidal", "orthometric", "unknown"):
         raise ConfigError(f"height = {kind!r} is not a height reference; use ellipsoidal, orthometric or unknown.")
     return Height(kind)  # type: ignore[arg-type]
-
-
-def _beside(file: InputFile, scenario: Scenario) -> Any:
-    return scenario.folder / str(file.options["uncertainty"]) if "uncertainty" in file.options else None

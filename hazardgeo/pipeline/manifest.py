@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psutil
 
 import hazardgeo
-from hazardgeo.io import atomic
+from hazardgeo.io.files import atomic
 
 VERSIONS = ("numpy", "scipy", "numba", "rasterio", "pyproj", "shapely", "geopandas", "laspy", "lazrs", "ortools", "folium")
 SAMPLE_EVERY_S = 0.05

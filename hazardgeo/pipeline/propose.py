@@ -28,6 +28,7 @@ RASTER_WORDS = {
     "land_cover": ("land_cover", "landcover", "globcover"),
     "cti": ("cti", "wetness"),
 }
+AREA_WORDS = {"surveyed": ("survey", "flown"), "bodies": ("slide", "bod", "scar"), "zones": ("zone", "township", "district")}
 PEOPLE_COLUMNS = ("people", "population", "residents", "pop", "人口")
 
 
@@ -98,15 +99,10 @@ def _shape_input(shapes: geopandas.GeoDataFrame, name: str) -> tuple[str | None,
     kinds = set(shapes.geom_type)
     if kinds <= {"LineString", "MultiLineString"}:
         return "roads", None, {}
-    people = next((c for c in PEOPLE_COLUMNS if c in shapes.columns), None)
     if set(shapes.columns) & set(CAPACITY_COLUMNS):
         return "sites", None, {}
-    if kinds <= {"Point"}:
-        if people is None:
-            return None, None, {}
+    people = next((c for c in PEOPLE_COLUMNS if c in shapes.columns), None)
+    if people is not None and kinds <= {"Point"}:
         return "people", None, {} if people == "people" else {"columns": {people: "people"}}
-    if any(word in name for word in ("survey", "coverage", "flown")):
-        return "surveyed", None, {}
-    if any(word in name for word in ("slide", "bod", "scar")):
-        return "bodies", None, {}
-    return None, None, {}
+    words = AREA_WORDS.items() if kinds <= {"Polygon", "MultiPolygon"} else ()
+    return next((key for key, known in words if any(word in name for word in known)), None), None, {}

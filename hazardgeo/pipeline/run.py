@@ -17,6 +17,7 @@ import hazardgeo
 from hazardgeo import io
 from hazardgeo import scenario as _scenario
 from hazardgeo.errors import ConfigError, FormatError, HazardGeoWarning
+from hazardgeo.io.files import atomic
 from hazardgeo.pipeline import export, inputs
 from hazardgeo.pipeline.manifest import FileRecord, Manifest, PeakMemory, StageRecord, record, versions
 from hazardgeo.pipeline.skip import Skip
@@ -84,7 +85,8 @@ def run(
 
 def _folder(out: Path) -> Path:
     try:
-        (out / "rasters").mkdir(parents=True, exist_ok=True)
+        for name in ("rasters", "tables"):
+            (out / name).mkdir(parents=True, exist_ok=True)
         probe = out / ".write-test"
         probe.touch()
         probe.unlink()
@@ -207,7 +209,7 @@ def _remember(stage: Stage, made: dict[str, Any], key: str, out: Path) -> None:
         io.write_raster(product, path)
         files[name] = record(path, name=path.name).sha256
     remembered = {**_remembered(out), stage.name: {"key": key, "files": files}}
-    with io.atomic(out / RESUME_FILE) as part:
+    with atomic(out / RESUME_FILE) as part:
         part.write_text(json.dumps(remembered), encoding="utf-8")
 
 
@@ -244,7 +246,7 @@ def _finish(state: _Run, records: list[FileRecord]) -> Manifest:
         written.append(out / "map.html")
         page.save(written[-1])
     resolved = out / "scenario.toml"
-    with io.atomic(resolved) as part:
+    with atomic(resolved) as part:
         part.write_text(_scenario.dump(state.scenario, state.options, out), encoding="utf-8")
     outputs = tuple(record(path, name=path.relative_to(out).as_posix()) for path in [*written, resolved])
     manifest = Manifest(

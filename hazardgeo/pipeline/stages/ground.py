@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from hazardgeo import scan as _scan
 from hazardgeo import terrain as _terrain
@@ -16,13 +16,14 @@ def ground(
     scan: PointCloud,
     *,
     cell_m: Annotated[float, Gt(0)] = 1.0,
-    max_gap_m: Annotated[float, Gt(0)] = 5.0,
+    max_gap_m: Annotated[float, Ge(0)] = 5.0,
+    max_cover_m: Annotated[float, Ge(0)] = 20.0,
     filter_cell_m: Annotated[float, Gt(0)] = 1.0,
 ) -> dict[str, Raster]:
     """Terrain and surface model of a laser scan."""
     classified = _scan.classify_ground(scan, cell_m=filter_cell_m)
     return {
-        "dem": _scan.dtm(classified, cell_m=cell_m, max_gap_m=max_gap_m),
+        "dem": _scan.dtm(classified, cell_m=cell_m, max_gap_m=max_gap_m, max_cover_m=max_cover_m),
         "dsm": _scan.dsm(classified, cell_m=cell_m),
     }
 

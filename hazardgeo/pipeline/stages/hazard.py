@@ -10,14 +10,14 @@ from annotated_types import Ge, Gt, Le
 from hazardgeo import hazard as _hazard
 from hazardgeo import levels as _levels
 from hazardgeo import terrain as _terrain
-from hazardgeo.errors import HazardGeoError
+from hazardgeo.errors import InputError
 from hazardgeo.event import Shaking
 from hazardgeo.hazard import Displacement, Probability
 from hazardgeo.levels import Levels
 from hazardgeo.pipeline.skip import Skip
 from hazardgeo.raster import Raster, align, rasterize
 
-MODEL_SCALE_M = 230.0  # the 7.5 arcsec cells on which Nowicki Jessee et al. (2018) was fitted
+MODEL_SCALE_M = 230.0  # the 7.5 arcsec cells on which the global landslide and liquefaction models were fitted
 
 
 def landslide(
@@ -64,10 +64,10 @@ def landslide(
 def _nowicki_jessee(
     local: Shaking, slope: Raster, dem: Raster | None, cti: Raster | None, lithology: Raster, land_cover: Raster
 ) -> Probability[Raster]:
-    if local.pgv_cm_s is None:
-        raise HazardGeoError(
-            "the landslide model of Nowicki Jessee et al. (2018) needs PGV, which the ShakeMap does not hold; "
-            "take a ShakeMap with PGV, or leave lithology and land_cover out."
+    if local.pgv_cm_s is None or local.pga_g is None:
+        raise InputError(
+            "the landslide model of Nowicki Jessee et al. (2018) needs PGV and, for its mask, PGA, and the ShakeMap lacks one; "
+            "take a ShakeMap with both, or leave lithology and land_cover out."
         )
     if cti is None:
         raise Skip("the Nowicki Jessee et al. (2018) model needs inputs.cti where there is no dem")
@@ -79,6 +79,7 @@ def _nowicki_jessee(
         lithology=align(lithology, to=grid, how="nearest"),
         land_cover=align(land_cover, to=grid, how="nearest"),
         cti=align(cti, to=grid, how="bilinear"),
+        sigma_ln_pgv=local.sigma_ln_pgv,
     )
 
 
@@ -110,25 +111,30 @@ def liquefaction(
         if local.pga_g is None or wet is None:
             raise Skip("zhu_2015 needs PGA and a wetness index (inputs.cti, or a dem)")
         index = align(wet, to=grid, how="bilinear")
-        found = _hazard.zhu_2015(pga_g=local.pga_g, magnitude=magnitude, cti=index, vs30_m_s=vs30_m_s)
+        found = _hazard.zhu_2015(
+            pga_g=local.pga_g, magnitude=magnitude, cti=index, vs30_m_s=vs30_m_s, sigma_ln_pga=local.sigma_ln_pga
+        )
         return {"liquefaction_probability": found}
     layers = {
         "precipitation_mm": precipitation,
         "water_table_m": water_table,
         "distance_to_river_km": distance_to_river,
         "distance_to_coast_km": distance_to_coast,
+        "slope_deg": slope if dem is None else _terrain.slope(dem, scale_m=MODEL_SCALE_M),
     }
     missing = [name.rsplit("_", 1)[0] for name, layer in layers.items() if layer is None]
     if missing:
         raise Skip(f"zhu_2017_general needs inputs {', '.join(missing)}")
-    if local.pgv_cm_s is None:
-        raise HazardGeoError("zhu_2017_general needs PGV, which the ShakeMap does not hold; use model = 'zhu_2015' (PGA).")
+    if local.pgv_cm_s is None or local.pga_g is None:
+        raise InputError(
+            "zhu_2017_general needs PGV and, for its mask, PGA, and the ShakeMap lacks one; use model = 'zhu_2015' (PGA)."
+        )
     found = _hazard.zhu_2017_general(
         pgv_cm_s=local.pgv_cm_s,
         pga_g=local.pga_g,
         vs30_m_s=vs30_m_s,
         magnitude=magnitude,
-        slope_deg=slope if slope is None or slope.grid.same_as(grid) else align(slope, to=grid, how="mean"),
+        sigma_ln_pgv=local.sigma_ln_pgv,
         **{name: align(layer, to=grid, how="bilinear") for name, layer in layers.items() if layer is not None},
     )
     return {"liquefaction_probability": found}
@@ -172,6 +178,8 @@ def hazard(
         )
     if mapped_landslides != "not considered":
         found["mapped landslides"] = _mapped(surface, bodies, surveyed)
+    if not found:
+        raise Skip("the scenario considers no hazard")
     return {"levels": found}
 
 

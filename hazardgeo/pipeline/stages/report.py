@@ -15,10 +15,18 @@ from hazardgeo.network import RoadNetwork
 from hazardgeo.pipeline.skip import Skip
 from hazardgeo.raster import Raster
 from hazardgeo.scenario import Scenario
-from hazardgeo.shelter import CAUSES, Coverage
+from hazardgeo.shelter import CAUSES, Coverage, cause_column
 from hazardgeo.webmap import Headline, Map, Style
 
 CONSIDERED = ("landslide", "liquefaction", "mapped landslides")
+SKIPPED_WORDS = {
+    "shaking": "How strongly the ground shook",
+    "landslide": "Whether slopes slide",
+    "liquefaction": "Whether ground liquefies",
+    "network": "Which roads are open",
+    "demand": "Who is displaced",
+    "shelter": "Who finds a place",
+}
 STATUS_STYLES = {
     "open": Style("#1a7f37", "open: assessed, nothing found"),
     "conditional": Style("#e08b00", "conditional: check before use", dash="8 4"),
@@ -28,13 +36,13 @@ STATUS_STYLES = {
 CAUSE_STYLES = {
     "sheltered": Style("#1a7f37", "most have a place in an open site over open roads"),
     "conditional": Style("#e08b00", "most only where site or road must be checked first"),
-    "not_assessed": Style("#757575", "most only where site or road was not assessed", hatched=True),
-    "site_closed": Style("#7b3294", "most lack a place: sites closed"),
-    "road_cut": Style("#b30000", "most lack a place: road cut"),
-    "too_far": Style("#2166ac", "most lack a place: too far"),
-    "no_capacity": Style("#d6604d", "most lack a place: sites full"),
-    "no_road": Style("#67001f", "most lack a place: no road"),
-    "nobody_displaced": Style("#bdbdbd", "nobody displaced by the model"),
+    "place not assessed": Style("#757575", "most only where site or road was not assessed", hatched=True),
+    "site closed": Style("#7b3294", "most lack a place: sites closed"),
+    "road cut": Style("#b30000", "most lack a place: road cut"),
+    "too far": Style("#2166ac", "most lack a place: too far"),
+    "no capacity": Style("#d6604d", "most lack a place: sites full"),
+    "no road": Style("#67001f", "most lack a place: no road"),
+    "nobody displaced": Style("#bdbdbd", "nobody displaced by the model"),
 }
 
 
@@ -50,26 +58,24 @@ def headlines(products: Mapping[str, Any]) -> list[Headline]:
         text = ", ".join(f"{km.get(status, 0.0):.1f} km {status}" for status in STATUS_STYLES)
         found.append(Headline("Roads", text, "judged by landslides; liquefaction under roads and bridges is not assessed"))
     for name, levels in (products.get("levels") or {}).items():
-        found.append(Headline(f"Area by {name}", _area_text(levels)))
+        found.append(_area_figure(name, levels))
     return found
 
 
 def not_assessed(products: Mapping[str, Any]) -> list[str]:
     """In sentences, what the run did not look at."""
-    found = [f"{stage}: {reason}" for stage, reason in (products.get("skipped") or {}).items()]
+    skipped: Mapping[str, str] = products.get("skipped") or {}
+    found = [f"{words} (stage {stage} {skipped[stage]})" for stage, words in SKIPPED_WORDS.items() if stage in skipped]
     levels: Mapping[str, Levels] = products.get("levels") or {}
-    found += [f"{name} was left out by the scenario" for name in CONSIDERED if levels and name not in levels]
+    found += [f"{name}: left out by the scenario" for name in CONSIDERED if levels and name not in levels]
     for name, one in levels.items():
         for state in _levels.STATES:
             share = float((one.state.values == state.code).mean()) if state.hatched else 0.0
             if share > 0:
                 found.append(f"{name}: {state.label} on {share:.1%} of the area")
-    for product in (products.get("road_network"),):
-        found += list(product.notes) if isinstance(product, RoadNetwork) else []
-    coverage = products.get("coverage")
-    if isinstance(coverage, Coverage):
-        found += list(coverage.notes)
-    return found
+    for name in ("road_network", "coverage"):
+        found += list(getattr(products.get(name), "notes", ()))
+    return list(dict.fromkeys(found))
 
 
 def webmap(
@@ -87,7 +93,6 @@ def webmap(
     bodies: Any = None,
     surveyed: Any = None,
     road_network: RoadNetwork | None = None,
-    displaced: Any = None,
     coverage: Coverage | None = None,
 ) -> dict[str, Map]:
     """The map of everything that was made, with what was not."""
@@ -129,27 +134,38 @@ def _people_figures(coverage: Coverage) -> list[Headline]:
     totals = coverage.totals
     displaced = totals["displaced"]
     missing = {cause: totals[cause] for cause in CAUSES if cause != "sheltered" and totals[cause]}
-    why = ", ".join(f"{people:,} {cause.replace('_', ' ')}" for cause, people in missing.items())
+    why = ", ".join(f"{people:,} {cause}" for cause, people in missing.items())
+    unassessed = int(coverage.demand["not_assessed_people"].sum())
     return [
         Headline("People displaced", f"{displaced:,}", "mean of the damage model, with those who must leave for hazard"),
         Headline("With a place", f"{totals['sheltered']:,}", "in open sites over open roads, all of it assessed"),
         Headline("Without an assured place", f"{displaced - totals['sheltered']:,}", why),
-        Headline("Homes not assessed", f"{totals['homes_not_assessed']:,} people", "not counted as displaced nor as safe"),
+        Headline("Homes not assessed", f"{unassessed:,} people", "not counted as displaced nor as safe"),
     ]
 
 
-def _area_text(levels: Levels) -> str:
+def _area_figure(name: str, levels: Levels) -> Headline:
+    """The area of the two highest levels, with that of everything else beside it."""
     areas_km2 = np.broadcast_to(levels.grid.cell_areas_m2() / 1e6, levels.grid.shape)
     shown = levels.shown
-    parts = [(c.label, float(areas_km2[shown.values == c.code].sum())) for c in reversed(shown.classes)]
-    return ", ".join(f"{area:.2f} km² {label}" for label, area in parts if area > 0)
+    area = {c.label: float(areas_km2[shown.values == c.code].sum()) for c in shown.classes}
+    worst = area.pop("very high") + area.pop("high")
+    rest = ", ".join(f"{_km2(value)} {label}" for label, value in area.items() if value > 0)
+    return Headline(f"{name.capitalize()}: high or very high", _km2(worst), rest)
+
+
+def _km2(area: float) -> str:
+    """An area in words; small ones keep two digits that count."""
+    return f"{area:,.0f} km²" if area >= 100 else f"{area:.2g} km²"
 
 
 def _add_shaking(page: Map, shaking: Shaking | None) -> None:
     if shaking is None:
         return
     if shaking.pga_g is not None:
-        page.add_raster(shaking.pga_g, name="Peak ground acceleration", ramp="OrRd", shown=False, opacity=0.6, note=shaking.source)
+        page.add_raster(
+            shaking.pga_g, name="Peak ground acceleration", ramp="OrRd", shown=False, opacity=0.6, note=shaking.source
+        )
     if shaking.pgv_cm_s is not None:
         page.add_raster(shaking.pgv_cm_s, name="Peak ground velocity", ramp="OrRd", shown=False, opacity=0.6, note=shaking.source)
 
@@ -185,6 +201,7 @@ def _add_people(page: Map, coverage: Coverage) -> None:
 
 SITE_WORDS = {
     "name": "site",
+    "kind": "kind",
     "status": "status",
     "reason": "why",
     "capacity_places": "places",
@@ -194,5 +211,11 @@ SITE_WORDS = {
 
 
 def _demand_words(coverage: Coverage) -> dict[str, str]:
-    columns = {"village": "village", "people": "residents", "displaced_people": "displaced", "homes_state": "home", "reason": "why"}
-    return {c: w for c, w in columns.items() if c in coverage.demand.columns} | {c: c.replace("_", " ") for c in CAUSES}
+    columns = {
+        "village": "village",
+        "people": "residents",
+        "displaced_people": "displaced",
+        "homes_state": "home",
+        "reason": "why",
+    }
+    return {c: w for c, w in columns.items() if c in coverage.demand.columns} | {cause_column(c): c for c in CAUSES}
