@@ -1,10 +1,13 @@
-"""What all tests share: where real data are, and small grids that can be seen at a glance."""
+"""What all tests share: where real data are, small grids that can be seen at a glance, and a browser without a network."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,9 @@ from affine import Affine
 
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture
@@ -52,3 +58,59 @@ def make_raster(make_grid: Callable[..., Grid]) -> Callable[..., Raster]:
         return Raster(array, make_grid(*array.shape, cell=cell), name, unit)
 
     return make
+
+
+@dataclass
+class Opened:
+    """A page in the browser, with what it asked for and what it complained about."""
+
+    tab: Any
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def require_quiet(self) -> None:
+        assert self.requests == []
+        assert self.errors == []
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs a browser at {CHROMIUM}")
+    with sync_api.sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens a file; every request but file, data and blob is refused and recorded."""
+    contexts = []
+
+    def visit(path: Path, *, wait: str = "window.__ready === true", **device: Any) -> Opened:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | device))
+        contexts.append(context)
+        opened = Opened(context.new_page())
+
+        def route(r: Any) -> None:
+            if r.request.url.startswith(("file:", "data:", "blob:")):
+                r.continue_()
+            else:
+                opened.requests.append(r.request.url)
+                r.abort()
+
+        context.route("**/*", route)
+        opened.tab.on("console", lambda m: opened.errors.append(m.text) if m.type == "error" else None)
+        opened.tab.on("pageerror", lambda error: opened.errors.append(str(error)))
+        opened.tab.goto(path.resolve().as_uri())
+        until = time.monotonic() + 20
+        while not opened.tab.evaluate(wait):  # the policy of the pages refuses the evaluation that wait_for_function needs
+            assert time.monotonic() < until, f"{path.name} did not get ready: {opened.errors}"
+            opened.tab.wait_for_timeout(20)
+        return opened
+
+    yield visit
+    for context in contexts:
+        context.close()

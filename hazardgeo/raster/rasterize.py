@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas
 import numpy as np
 import rasterio.features
+import shapely
 
 from hazardgeo.errors import InputError, MissingColumnError
 from hazardgeo.grid import Grid
@@ -28,11 +29,13 @@ def burn(shapes: geopandas.GeoDataFrame, grid: Grid, *, column: str, all_touched
     if column not in shapes.columns:
         raise MissingColumnError(f"the shapes have no column {column!r}; they have {', '.join(map(str, shapes.columns))}.")
     numbers = shapes[column].astype(float)
-    order = numbers[numbers.notna() & ~shapes.geometry.is_empty & shapes.geometry.notna()].sort_values()
-    if np.isinf(order).any():
+    if np.isinf(numbers).any():
         raise InputError(f"column {column!r} holds infinite values; correct them first.")
+    geometry = shapes.geometry.to_numpy()
+    burnt = np.flatnonzero(numbers.notna().to_numpy() & ~shapely.is_missing(geometry) & ~shapely.is_empty(geometry))
+    order = burnt[np.argsort(numbers.to_numpy()[burnt], kind="stable")]
     values = np.full(grid.shape, np.nan, np.float32)
     if len(order):
-        pairs = [(shapes.geometry.loc[index], value) for index, value in order.items()]
+        pairs = [(geometry[i], float(numbers.iloc[i])) for i in order]
         rasterio.features.rasterize(pairs, out=values, transform=grid.transform, all_touched=all_touched)
     return Raster(values, grid, column, "")

@@ -138,6 +138,12 @@ def test_where_shapes_overlap_the_largest_number_is_burnt(make_grid: MakeGrid) -
         raster.burn(shapes, make_grid(2, 2), column="height")
 
 
+def test_shapes_without_geometry_are_passed_over(make_grid: MakeGrid) -> None:
+    shapes = geopandas.GeoDataFrame({"depth": [3.0, 1.0, 2.0]}, geometry=[box(0, 0, 1), None, shapely.Polygon()], crs=32648)
+    assert np.nansum(raster.burn(shapes, make_grid(2, 2), column="depth").values) == 3.0
+    assert raster.rasterize(shapes, make_grid(2, 2)).values.sum() == 1
+
+
 def test_zonal_counts_what_is_known_and_keeps_the_index(make_raster: MakeRaster) -> None:
     r = make_raster([[1.0, 3.0], [np.nan, 5.0]])
     zones = geopandas.GeoDataFrame(

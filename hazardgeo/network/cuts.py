@@ -1,0 +1,36 @@
+"""What hazards do to roads: open, conditional, unknown or closed, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import geopandas
+
+from hazardgeo.levels import Levels
+from hazardgeo.network import exposure
+from hazardgeo.network.exposure import CONDITIONAL, OPEN
+from hazardgeo.network.roads import NOBODY_LOOKED, RoadNetwork
+
+_ROADS = exposure.rules((OPEN, OPEN, CONDITIONAL, CONDITIONAL), very_high_closes=False)
+
+
+def cut(net: RoadNetwork, hazards: Mapping[str, Levels | geopandas.GeoDataFrame | None]) -> RoadNetwork:
+    """The network with a status and a reason for each edge; the gravest finding wins.
+
+    closed: touches a mapped body (GeoDataFrame of landslides, runout, collapsed bridges ...).
+    unknown: touches a cell with input missing or outside the model's range, leaves the hazard map, or no layer is given.
+    conditional: touches a cell that the model masks, or of level high or very high: to be looked at before use.
+    open: every touched cell of every hazard is assessed as low or moderate, and no mapped body is touched.
+
+    Mapped bodies say where a hazard is, not where none is: with bodies alone, untouched edges stay unknown. None in place
+    of a layer says that nobody looked at this hazard: all edges are then unknown or closed. A hazard that is left out
+    of `hazards` is left out on purpose. Earlier statuses are replaced, so give all hazards in one call.
+
+    Raises CrsError unless all layers are in the CRS of the network, and InputError for bodies that are empty or no polygons.
+    """
+    if not hazards:
+        return replace(net, edges=net.edges.assign(status="unknown", reason=NOBODY_LOOKED))
+    findings = {name: exposure.along_lines(net.edges.geometry, hazard, _ROADS) for name, hazard in hazards.items()}
+    status, reason = exposure.judge(findings, hazards, _ROADS)
+    return replace(net, edges=net.edges.assign(status=status, reason=reason))

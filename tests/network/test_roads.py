@@ -1,0 +1,145 @@
+import json
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from shapely import LineString, MultiLineString, Point
+
+from hazardgeo import network
+from hazardgeo.errors import ConfigError, CrsError, InputError
+
+E0, N0 = 500_000.0, 4_000_000.0
+
+
+def roads_of(*lines, **columns):
+    geometry = [LineString([(E0 + x, N0 + y) for x, y in line]) for line in lines]
+    return gpd.GeoDataFrame(columns, geometry=geometry, crs=32648)
+
+
+def test_a_crossing_with_a_shared_vertex_joins_four_pieces():
+    net = network.build(roads_of([(-50, 0), (0, 0), (50, 0)], [(0, -50), (0, 0), (0, 50)]))
+    assert (len(net.nodes), len(net.edges)) == (5, 4)
+    assert net.nodes["component"].nunique() == 1
+    assert net.edges["road"].tolist() == [0, 0, 1, 1]
+
+
+def test_a_bridge_over_a_road_without_a_shared_vertex_does_not_join_it():
+    net = network.build(roads_of([(-50, 0), (50, 0)], [(0, -50), (0, 50)]))
+    assert len(net.edges) == 2
+    assert net.nodes["component"].nunique() == 2
+
+
+def test_ends_within_half_a_metre_are_joined_and_wider_gaps_are_not():
+    joined = network.build(roads_of([(0, 0), (50, 0)], [(50.4, 0), (90, 0)]))
+    apart = network.build(roads_of([(0, 0), (50, 0)], [(50.6, 0), (90, 0)]))
+    assert joined.nodes["component"].nunique() == 1
+    assert apart.nodes["component"].nunique() == 2
+
+
+def test_zero_length_and_repeated_pieces_are_dropped_and_columns_kept():
+    drawn_back = [(50, 0), (0, 0)]
+    net = network.build(
+        roads_of([(0, 0), (0, 0), (50, 0)], drawn_back, [(5, 5), (5, 5)], name=["a", "b", "c"], status=["x", "y", "z"])
+    )
+    assert len(net.edges) == 1
+    assert net.edges.loc[0, ["name", "road_status", "status", "reason"]].tolist() == [
+        "a", "x", "unknown", "no hazard layer was given"
+    ]  # fmt: skip
+
+
+def test_long_roads_are_cut_into_pieces_of_at_most_100_m():
+    net = network.build(roads_of([(0, 0), (950, 0)]))
+    assert len(net.edges) == 10
+    assert net.edges["length_m"].to_numpy() == pytest.approx(np.full(10, 95.0))
+
+
+def test_multilines_are_taken_and_motorways_are_left_out():
+    roads = gpd.GeoDataFrame(
+        {"highway": ["track", "motorway", "construction", None]},
+        geometry=[
+            MultiLineString([[(0, 0), (10, 0)], [(10, 0), (20, 0)]]),
+            LineString([(0, 5), (10, 5)]),
+            LineString([(0, 6), (10, 6)]),
+            LineString([(0, 7), (10, 7)]),
+        ],
+        crs=32648,
+    )
+    assert network.build(roads).edges["road"].tolist() == [0, 0, 3]
+
+
+def test_walking_speed_agrees_with_peers(vectors):
+    peer = json.loads(vectors("shelter/network/walking_speed.json").read_text())
+    assert network.tobler_kmh(peer["slope"]) == pytest.approx(peer["tobler_kmh"], rel=1e-12)
+    assert 0.6 * network.tobler_kmh(peer["slope"]) == pytest.approx(peer["tobler_offpath_kmh"], rel=1e-12)
+
+
+def test_minutes_follow_the_slope_in_both_directions_and_steep_slopes_are_clamped(make_raster):
+    slope = 0.1
+    dem = make_raster([[slope * x for x in range(100)]] * 20)  # rises 1 in 10 to the east
+    net = network.build(roads_of([(10.5, -10), (60.5, -10)]), dem=dem)
+    up = 50 / (6 * np.exp(-3.5 * 0.15) * 1000 / 60)
+    down = 50 / (6 * np.exp(-3.5 * 0.05) * 1000 / 60)
+    assert net.edges.loc[0, ["minutes_uv", "minutes_vu"]].tolist() == pytest.approx(
+        [up, down] if net.edges.geometry[0].coords[0][0] < net.edges.geometry[0].coords[1][0] else [down, up], rel=1e-6
+    )
+    cliff = network.build(roads_of([(10.5, -10), (20.5, -10)]), dem=dem.like(dem.values * 100, "elevation", "m"))
+    slowest = max(cliff.edges.loc[0, ["minutes_uv", "minutes_vu"]])
+    assert slowest == pytest.approx(10 / (0.43463854220550874 * 1000 / 60))  # Tobler at slope 0.7
+    assert net.notes == ()
+
+
+def test_a_bridge_rises_evenly_over_the_valley(make_raster):
+    valley = [abs(x - 50) * 0.5 for x in range(101)]
+    dem = make_raster([valley] * 20)
+    line = [(10.5, -10), (50.5, -10), (90.5, -10)]
+    over = network.build(roads_of(line, bridge=["yes"]), dem=dem).edges
+    through = network.build(roads_of(line, bridge=["no"]), dem=dem).edges
+    flat = 0.06 / (6 * np.exp(-0.175))
+    assert over["minutes_uv"].sum() == pytest.approx(80 * flat)
+    assert through["minutes_uv"].sum() > 1.5 * 80 * flat
+
+
+def test_unknown_elevation_is_walked_as_flat_and_counted_in_the_notes(make_raster):
+    values = np.zeros((20, 100))
+    values[:, 50:] = np.nan
+    net = network.build(roads_of([(0.5, -10), (45.5, -10)], [(60.5, -10), (75.5, -10)]), dem=make_raster(values))
+    assert net.notes == ("The slope of 25.0% of the road length is unknown; walking times there hold for flat ground.",)
+    assert net.edges["minutes_uv"].sum() == pytest.approx(60 * 0.06 / (6 * np.exp(-0.175)))
+    assert "No elevation model" in network.build(roads_of([(0, 0), (9, 0)])).notes[0]
+
+
+def test_real_roads_have_the_lengths_and_minutes_of_peers(vectors):
+    peer = np.load(vectors("shelter/network/andorra_walk.npz"))
+    rise = (peer["z"][peer["v"]] - peer["z"][peer["u"]]).astype(float)
+    length = peer["length_m"].astype(float)
+    sure = length > 5  # z and length are stored as float32
+    slope = np.clip(rise / length, -0.7, 0.7)
+    minutes = length * 0.06 / network.tobler_kmh(slope)
+    assert minutes[sure] == pytest.approx(peer["t_uv_min"][sure], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("roads", "error", "match"),
+    [
+        (gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)])]), CrsError, "no CRS"),
+        (gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)])], crs=4326), CrsError, "needs metres"),
+        (gpd.GeoDataFrame(geometry=[Point(0, 0)], crs=32648), InputError, "must be lines"),
+        (gpd.GeoDataFrame(geometry=[LineString([(0, 0), (0, 0)])], crs=32648), InputError, "no walkable road"),
+        (gpd.GeoDataFrame(geometry=[None], crs=32648), InputError, "no walkable road"),
+    ],
+)
+def test_roads_that_make_no_network_are_refused(roads, error, match):
+    with pytest.raises(error, match=match):
+        network.build(roads)
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(ConfigError, match="'truck'"):
+        network.build(roads_of([(0, 0), (9, 0)]), profile="truck")
+
+
+def test_a_dem_in_another_crs_is_refused(make_grid, make_raster):
+    dem = make_raster(np.zeros((5, 5)))
+    roads = roads_of([(0, 0), (9, 0)]).set_crs(32647, allow_override=True)
+    with pytest.raises(CrsError, match="EPSG:32647"):
+        network.build(roads, dem=dem)
