@@ -13,7 +13,6 @@ from pyproj.exceptions import CRSError as PyprojError
 from hazardgeo.errors import CrsError, HeightError
 
 HeightKind = Literal["ellipsoidal", "orthometric", "unknown"]
-_METRE_NAMES = {"metre", "meter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def label(crs: pyproj.CRS) -> str:
 
 def is_metric(crs: pyproj.CRS) -> bool:
     """True when east and north of `crs` are metres on a map."""
-    return bool(crs.is_projected) and all(axis.unit_name in _METRE_NAMES for axis in crs.axis_info[:2])
+    return bool(crs.is_projected) and all(axis.unit_conversion_factor == 1.0 for axis in crs.axis_info[:2])
 
 
 def require_metric(crs: pyproj.CRS, *, what: str, fix: str) -> None:

@@ -114,7 +114,7 @@ class Grid:
             return False
         rows, cols = self.shape
         corners = ((0, 0), (cols, rows))
-        shifts = [np.subtract(~self.transform * (other.transform * c), c) for c in corners]
+        shifts = [np.subtract(~self.transform @ (other.transform @ c), c) for c in corners]
         return bool(np.abs(shifts).max() < TOLERANCE_CELLS)
 
     def require_same(self, other: Grid) -> None:
@@ -124,22 +124,16 @@ class Grid:
         if self.crs != other.crs:
             how = f"CRS {_crs.label(self.crs)} and {_crs.label(other.crs)}"
         else:
-            col, row = ~self.transform * (other.transform * (0, 0))
+            col, row = ~self.transform @ (other.transform @ (0, 0))
             sizes = f"cells of {self.cell[0]:g} x {self.cell[1]:g} and {other.cell[0]:g} x {other.cell[1]:g}"
             how = f"shapes {self.shape} and {other.shape}, {sizes}, origins {col:+.3f} columns and {row:+.3f} rows apart"
         raise GridMismatchError(f"rasters lie on different grids ({how}); bring one over with raster.align(r, to=grid, how=...).")
-
-    def subdivided(self, parts: int) -> Grid:
-        """The grid with each cell cut into `parts` x `parts` equal cells."""
-        if parts < 1:
-            raise InputError(f"a cell cannot be cut into {parts} x {parts} parts; give 1 or more.")
-        return Grid(self.transform * Affine.scale(1 / parts), (self.shape[0] * parts, self.shape[1] * parts), self.crs)
 
     def window(self, rows: slice, cols: slice) -> Grid:
         """The grid of a block of cells, given as row and column slices inside this grid."""
         r0, r1, _ = rows.indices(self.shape[0])
         c0, c1, _ = cols.indices(self.shape[1])
-        return Grid(self.transform * Affine.translation(c0, r0), (r1 - r0, c1 - c0), self.crs)
+        return Grid(self.transform @ Affine.translation(c0, r0), (r1 - r0, c1 - c0), self.crs)
 
     def window_of(self, bounds: tuple[float, float, float, float]) -> tuple[slice, slice]:
         """Row and column slices of the cells that touch `bounds`, cut to the grid; empty slices outside it."""

@@ -98,11 +98,3 @@ def test_rows_and_columns_of_points(make_grid: Callable[..., Grid]) -> None:
     row, col = make_grid(3, 3, cell=10.0).rowcol(np.array([500_005.0, 499_999.0]), np.array([3_999_985.0, 4_000_001.0]))
     assert row.tolist() == [1, -1]
     assert col.tolist() == [0, -1]
-
-
-def test_cut_cells_cover_the_same_ground() -> None:
-    fine = GRID.subdivided(4)
-    assert fine.bounds == GRID.bounds
-    assert fine.cell == (0.125, 0.125)
-    with pytest.raises(InputError, match="0 x 0 parts"):
-        GRID.subdivided(0)

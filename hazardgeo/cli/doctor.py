@@ -62,7 +62,8 @@ def _threading() -> Finding:
 
     try:
         total(8)
-        return Finding("numba", f"threading layer {parallel.threading_layer()}, {parallel.get_num_threads()} threads")
+        layer, threads = parallel.threading_layer(), parallel.get_num_threads()  # type: ignore[no-untyped-call]
+        return Finding("numba", f"threading layer {layer}, {threads} threads")
     except ValueError as error:
         return Finding("numba", f"no threading layer ({str(error).splitlines()[0]}); kernels run on one thread")
 

@@ -12,11 +12,11 @@ import shapely
 from hazardgeo import crs as _crs
 from hazardgeo import io
 from hazardgeo import scenario as _scenario
-from hazardgeo.errors import HazardGeoError
+from hazardgeo.errors import CrsError, FormatError, HazardGeoError, MissingColumnError
 from hazardgeo.pipeline import inputs
 from hazardgeo.pipeline.run import known
 from hazardgeo.raster import Raster
-from hazardgeo.scenario import Scenario
+from hazardgeo.scenario import InputFile, Scenario
 from hazardgeo.shelter import CAPACITY_COLUMNS
 
 WGS84 = "EPSG:4326"
@@ -35,34 +35,40 @@ def check(path: Path | str) -> list[str]:
 def _input_problems(scenario: Scenario) -> Iterator[str]:
     if {"scan", "dem"} <= set(scenario.inputs):
         yield "[inputs] names both a scan and a dem, and the terrain can come from one only; leave one out."
-    try:
-        working = inputs.working_crs(scenario)
-    except HazardGeoError as error:
-        yield str(error)
-        return
+    working: Any = scenario.crs
     extents: dict[str, Any] = {}
-    for name, file in scenario.inputs.items():
-        if not file.path.exists():
-            yield f"[inputs] {name}: there is no file {file.path}; correct the path."
-            continue
+    for name in inputs.in_order(scenario):
+        file = scenario.inputs[name]
         try:
-            if name == "scan":
-                info = io.cloud_info(file.path)
-                crs = file.options.get("crs") or info.crs
-                if crs is None:
-                    yield f"[inputs] scan: {file.path.name} states no CRS; set crs = 'EPSG:...' in its table."
-                else:
-                    extents[name] = _box(info.bounds, crs)
-                continue
-            product = inputs.load(scenario, name, working)
+            if not file.path.is_file():
+                raise FormatError(f"there is no file {file.path}; correct the path.")
             if name == "shakemap_uncertainty":
                 continue
-            extents[name] = _extent(product)
-            if name == "sites" and not set(product.columns) & set(CAPACITY_COLUMNS):
-                yield f"[inputs] sites: {file.path.name} gives no capacity; it needs one of {', '.join(CAPACITY_COLUMNS)}."
+            if name == "scan":
+                extents[name], found = _scan_extent(file)
+            else:
+                product = inputs.load(scenario, name, working)
+                extents[name], found = _extent(product), inputs.crs_of(product) if name == "dem" else None
+                if name == "sites":
+                    _require_capacity(product, file)
+            working = working if working is not None else found
         except HazardGeoError as error:
             yield f"[inputs] {name}: {error}"
     yield from _apart(extents)
+
+
+def _scan_extent(file: InputFile) -> tuple[Any, Any]:
+    """The extent of a scan by its header, and its CRS."""
+    info = io.cloud_info(file.path)
+    crs = file.options.get("crs") or info.crs
+    if crs is None:
+        raise CrsError(f"{file.path.name} states no CRS; set crs = 'EPSG:...' in its table.")
+    return _box(info.bounds, crs), _crs.horizontal(crs)
+
+
+def _require_capacity(sites: geopandas.GeoDataFrame, file: InputFile) -> None:
+    if not set(sites.columns) & set(CAPACITY_COLUMNS):
+        raise MissingColumnError(f"{file.path.name} gives no capacity; it needs one of {', '.join(CAPACITY_COLUMNS)}.")
 
 
 def _extent(product: Any) -> Any:

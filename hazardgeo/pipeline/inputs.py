@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pyproj
 
 from hazardgeo import crs as _crs
 from hazardgeo import io, raster
@@ -39,13 +40,14 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "sites": VECTOR_OPTIONS,
     "zones": VECTOR_OPTIONS,
     **dict.fromkeys(RASTER_UNITS, RASTER_OPTIONS),
-    "dem": (*RASTER_OPTIONS, "height", "cell_m"),
+    "dem": (*RASTER_OPTIONS, "height", "bounds", "cell_m"),
 }
+SURFACES = ("scan", "dem")
 NEEDED_COLUMNS = {"people": "people"}
 
 
-def load(scenario: Scenario, name: str, working: str | None) -> Any:
-    """What the input `name` holds, in the working CRS `working` where it is a surface or shapes."""
+def load(scenario: Scenario, name: str, working: Any) -> Any:
+    """What the input `name` holds, brought to the working CRS where that is known and the input is a DEM or shapes."""
     file = scenario.inputs[name]
     if name == "scan":
         return _scan(file, working)
@@ -59,35 +61,31 @@ def load(scenario: Scenario, name: str, working: str | None) -> Any:
     return _shapes(file, working)
 
 
-def working_crs(scenario: Scenario) -> str | None:
-    """The CRS that surfaces and shapes are brought to: the scenario's, else that of the scan or the DEM, else None."""
-    if scenario.crs is not None:
-        return scenario.crs
-    if "scan" in scenario.inputs:
-        file = scenario.inputs["scan"]
-        info = io.cloud_info(file.path)
-        return str(file.options.get("crs") or info.crs or "") or None
-    if "dem" in scenario.inputs:
-        file = scenario.inputs["dem"]
-        grid = io.read_raster(file.path, crs=file.options.get("crs")).grid
-        return _crs.label(grid.crs) if grid.is_metric else None
-    return None
+def in_order(scenario: Scenario) -> list[str]:
+    """The inputs to read, those first that can say the working CRS where the scenario does not."""
+    return sorted(scenario.inputs, key=lambda name: name not in SURFACES)
 
 
-def _scan(file: InputFile, working: str | None) -> Any:
+def crs_of(surface: Any) -> pyproj.CRS | None:
+    """The CRS that a scan or a DEM gives to the work, None where it does not measure in metres."""
+    found = surface.grid.crs if isinstance(surface, Raster) else surface.crs
+    return found if _crs.is_metric(found) else None
+
+
+def _scan(file: InputFile, working: Any) -> Any:
     cloud = io.read_cloud(file.path, **_stated(file, {"crs": str, "height": _height}))
     if working is not None and _crs.horizontal(working) != cloud.crs:
         raise CrsError(
-            f"{file.path.name} is in {_crs.label(cloud.crs)}, the scenario works in {working}; "
+            f"{file.path.name} is in {_crs.label(cloud.crs)}, the scenario works in {_crs.label(_crs.horizontal(working))}; "
             "set crs to that of the scan, which is the best survey."
         )
     return cloud
 
 
-def _raster(file: InputFile, working: str | None) -> Raster:
+def _raster(file: InputFile, working: Any) -> Raster:
     stated = _stated(file, {"crs": str, "band": int, "height": _height})
     unit = str(file.options.get("unit", RASTER_UNITS[file.name]))
-    found = io.read_raster(file.path, name=file.name, unit=unit, **stated)
+    found = io.read_raster(file.path, name=file.name, unit=unit, window=_bounds(file), **stated)
     if file.name == "slope" and unit == "m/m":
         return found.like(np.degrees(np.arctan(found.values)).astype(np.float32), "slope", "deg")
     if file.name == "dem" and working is not None and _crs.horizontal(working) != found.grid.crs:
@@ -98,7 +96,7 @@ def _raster(file: InputFile, working: str | None) -> Raster:
     return found
 
 
-def _shapes(file: InputFile, working: str | None) -> Any:
+def _shapes(file: InputFile, working: Any) -> Any:
     columns = file.options.get("columns", {})
     shapes = io.read_vector(file.path, crs=working, **_stated(file, {"source_crs": str, "layer": str, "where": str}))
     missing = [c for c in columns if c not in shapes.columns]
@@ -116,6 +114,17 @@ def _shapes(file: InputFile, working: str | None) -> Any:
 
 def _stated(file: InputFile, kinds: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
     return {key: kind(file.options[key]) for key, kind in kinds.items() if key in file.options}
+
+
+def _bounds(file: InputFile) -> tuple[float, float, float, float] | None:
+    """The part of a DEM to read: (west, south, east, north) in the CRS of the file."""
+    given = file.options.get("bounds")
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) != 4 or not all(isinstance(v, int | float) for v in given):
+        raise ConfigError(f"[inputs] {file.name} bounds = {given!r} must be [west, south, east, north] in the CRS of the file.")
+    west, south, east, north = map(float, given)
+    return west, south, east, north
 
 
 def _height(kind: str) -> Height:

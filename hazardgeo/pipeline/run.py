@@ -99,23 +99,26 @@ def _load_inputs(state: _Run, say: Log) -> list[FileRecord]:
     scenario = state.scenario
     if {"scan", "dem"} <= set(scenario.inputs):
         raise ConfigError("[inputs] names both a scan and a dem, and the terrain can come from one only; leave one out.")
-    records = []
+    records = {}
     for name, file in scenario.inputs.items():
-        if not file.path.exists():
+        if not file.path.is_file():
             raise FormatError(f"[inputs] {name}: there is no file {file.path}; correct the path in the scenario.")
-        records.append(record(file.path, name=f"{name}: {file.path.name}"))
-    working = inputs.working_crs(scenario)
-    for name, found in zip(scenario.inputs, records, strict=True):
-        say(f"read {name}: {scenario.inputs[name].path.name}")
+        records[name] = record(file.path, name=f"{name}: {file.path.name}")
+    working: Any = scenario.crs
+    for name in inputs.in_order(scenario):
+        file = scenario.inputs[name]
+        say(f"read {name}: {file.path.name}")
         with _collected(state, name, say):
             state.products[name] = inputs.load(scenario, name, working)
-        state.keys[name] = _digest(found.sha256, dict(scenario.inputs[name].options), working)
+        state.keys[name] = _digest(records[name].sha256, dict(file.options), str(working))
+        if working is None and name in inputs.SURFACES:
+            working = inputs.crs_of(state.products[name])
     if scenario.event is not None:
         state.products["event"] = scenario.event
         state.keys["event"] = _digest(repr(scenario.event))
     state.products["scenario"] = scenario
     state.products["skipped"] = state.skipped
-    return records
+    return list(records.values())
 
 
 def _run_stage(stage: Stage, state: _Run, resume: bool, say: Log) -> None:

@@ -41,7 +41,7 @@ def dtm(cloud: PointCloud, *, cell_m: float = 1.0, max_gap_m: float = 5.0, max_c
     measured = cell_values(_ground_points(cloud), grid, "mean")
     known = ~np.isnan(measured)
     covered = ~np.isnan(cell_values(cloud.xyz[counted(cloud)], grid, "highest"))
-    seen = covered | ndimage.binary_closing(covered, np.ones((3, 3)))
+    seen = covered | ndimage.binary_closing(covered, np.ones((3, 3), bool))
     reach_m = np.where(seen, max(max_cover_m, max_gap_m), max_gap_m)
     fillable = _between(known) & (ndimage.distance_transform_edt(~known) * cell_m <= reach_m + 1e-9)
     level = float(measured[known].mean())

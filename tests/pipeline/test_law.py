@@ -13,9 +13,8 @@ import tomli_w
 
 from hazardgeo import pipeline
 
-HAZARD_INPUTS = (
-    "shakemap", "bodies", "surveyed", "lithology", "land_cover", "precipitation", "water_table", "distance_to_river", "distance_to_coast",
-)  # fmt: skip
+LIQUEFACTION_LAYERS = ("precipitation", "water_table", "distance_to_river", "distance_to_coast")
+HAZARD_INPUTS = ("shakemap", "bodies", "surveyed", "lithology", "land_cover", *LIQUEFACTION_LAYERS)
 
 
 def safe(out: Path) -> dict[str, float]:

@@ -17,7 +17,8 @@ from hazardgeo.levels import Levels
 from hazardgeo.pipeline.skip import Skip
 from hazardgeo.raster import Raster, align, rasterize
 
-MODEL_SCALE_M = 230.0  # the 7.5 arcsec cells on which the global landslide and liquefaction models were fitted
+LANDSLIDE_SCALE_M = 230.0  # the 7.5 arcsec cells on which Nowicki Jessee et al. (2018) was fitted
+FLAT_SCALE_M = 30.0  # liquefaction models mask hillsides above 5 deg; on 230 m cells a narrow valley floor would be one
 
 
 def landslide(
@@ -75,7 +76,7 @@ def _nowicki_jessee(
     return _hazard.nowicki_jessee_2018(
         pgv_cm_s=local.pgv_cm_s,
         pga_g=local.pga_g,
-        slope_deg=slope if dem is None else _terrain.slope(dem, scale_m=MODEL_SCALE_M),
+        slope_deg=slope if dem is None else _terrain.slope(dem, scale_m=LANDSLIDE_SCALE_M),
         lithology=align(lithology, to=grid, how="nearest"),
         land_cover=align(land_cover, to=grid, how="nearest"),
         cti=align(cti, to=grid, how="bilinear"),
@@ -96,13 +97,12 @@ def liquefaction(
     distance_to_coast: Raster | None = None,
     *,
     model: Literal["zhu_2017_general", "zhu_2015"] = "zhu_2017_general",
-    subdivide: Annotated[int, Ge(1), Le(16)] = 1,
 ) -> dict[str, Probability[Raster]]:
-    """Liquefaction probability on the grid of the DEM, or on that of vs30 with each cell cut into `subdivide` x `subdivide`."""
+    """Liquefaction probability on the grid of the DEM, or on that of vs30 where there is none."""
     ground = vs30 if vs30 is not None else shaking.vs30_m_s
     if ground is None:
         raise Skip("needs Vs30: inputs.vs30, or a ShakeMap with SVEL")
-    grid = dem.grid if dem is not None else ground.grid.subdivided(subdivide)
+    grid = dem.grid if dem is not None else ground.grid
     local = shaking.on(grid)
     vs30_m_s = align(ground, to=grid, how="bilinear")
     magnitude = shaking.event.magnitude
@@ -120,7 +120,7 @@ def liquefaction(
         "water_table_m": water_table,
         "distance_to_river_km": distance_to_river,
         "distance_to_coast_km": distance_to_coast,
-        "slope_deg": slope if dem is None else _terrain.slope(dem, scale_m=MODEL_SCALE_M),
+        "slope_deg": slope if dem is None else _terrain.slope(dem, scale_m=max(FLAT_SCALE_M, *dem.grid.cell_m)),
     }
     missing = [name.rsplit("_", 1)[0] for name, layer in layers.items() if layer is None]
     if missing:

@@ -55,8 +55,9 @@ def headlines(products: Mapping[str, Any]) -> list[Headline]:
     roads = products.get("road_network")
     if isinstance(roads, RoadNetwork):
         km = roads.edges.groupby("status")["length_m"].sum() / 1000.0
-        text = ", ".join(f"{km.get(status, 0.0):.1f} km {status}" for status in STATUS_STYLES)
-        found.append(Headline("Roads", text, "judged by landslides; liquefaction under roads and bridges is not assessed"))
+        rest = ", ".join(f"{km[status]:,.1f} km {status}" for status in STATUS_STYLES if status in km and status != "open")
+        value = f"{km.get('open', 0.0):,.1f} of {km.sum():,.1f} km"
+        found.append(Headline("Roads open", value, f"{rest}; judged by landslides, not by liquefaction under roads and bridges"))
     for name, levels in (products.get("levels") or {}).items():
         found.append(_area_figure(name, levels))
     return found
@@ -136,8 +137,10 @@ def _people_figures(coverage: Coverage) -> list[Headline]:
     missing = {cause: totals[cause] for cause in CAUSES if cause != "sheltered" and totals[cause]}
     why = ", ".join(f"{people:,} {cause}" for cause, people in missing.items())
     unassessed = int(coverage.demand["not_assessed_people"].sum())
+    low, high = (float(coverage.demand[f"displaced_{p}"].sum()) for p in ("p10", "p90"))
+    spread = f"{low:,.0f} to {high:,.0f} (10 to 90 %) as the shaking is uncertain; those who must leave for hazard are in it"
     return [
-        Headline("People displaced", f"{displaced:,}", "mean of the damage model, with those who must leave for hazard"),
+        Headline("People displaced", f"{displaced:,}", spread),
         Headline("With a place", f"{totals['sheltered']:,}", "in open sites over open roads, all of it assessed"),
         Headline("Without an assured place", f"{displaced - totals['sheltered']:,}", why),
         Headline("Homes not assessed", f"{unassessed:,} people", "not counted as displaced nor as safe"),

@@ -1,0 +1,121 @@
+"""What all doors share: whether a file is there, which encoding its text has, and writing it whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from hazardgeo.errors import FormatError, HazardGeoError
+
+_SNIFFED_BYTES = 512
+_WEB_PAGE = (b"<!doctype html", b"<html")
+_COMMON_HAN_SHARE = 0.9  # of the non-ASCII characters, in text that really is Chinese
+
+
+def existing(path: str | Path) -> Path:
+    """`path`, when there is a file with content; FormatError for what is missing, empty, a folder or a saved web page."""
+    found = Path(path)
+    try:
+        if not found.exists():
+            raise FormatError(f"{found} does not exist; check the path.")
+        if found.is_dir():
+            raise FormatError(f"{found} is a folder; name a file in it.")
+        if found.stat().st_size == 0:
+            raise FormatError(f"{found} is empty (0 bytes); copy or download it again.")
+        with found.open("rb") as stream:
+            head = stream.read(_SNIFFED_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except HazardGeoError:
+        raise
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{found} cannot be read: {one_line(error)}; check the path and its permissions.") from None
+    if head.startswith(_WEB_PAGE):
+        raise FormatError(f"{found} is a web page, not data; the download has failed: fetch the file itself.")
+    return found
+
+
+def require_suffix(path: str | Path, suffixes: tuple[str, ...]) -> Path:
+    """`path`, when its name ends in one of `suffixes`; FormatError otherwise."""
+    target = Path(path)
+    if target.suffix.lower() not in suffixes:
+        raise FormatError(f"{target} cannot be written: its name must end in {' or '.join(suffixes)}.")
+    return target
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` with the same suffix, which takes its place when the block succeeds.
+
+    When the block fails nothing is left, and what stood at `path` before stays as it was. Files that the block puts
+    beside the temporary one and whose names begin like it are removed in any case. Operating system errors (no such
+    folder, no permission, disk full) become a FormatError of one line.
+    """
+    target = Path(path)
+    stem = f".{target.stem[:80]}.{secrets.token_hex(4)}"
+    temporary = target.with_name(stem + target.suffix)
+    try:
+        if not target.parent.is_dir():
+            raise FormatError(f"cannot write {target}: there is no folder {target.parent}; create it first.")
+        if target.is_dir():
+            raise FormatError(f"cannot write {target}: it is a folder; name a file.")
+        yield temporary
+        temporary.replace(target)
+    except HazardGeoError:
+        raise
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise FormatError(f"cannot write {target}: {reason}; check the folder, its permissions and the free space.") from error
+    finally:
+        _remove_beginning_with(target.parent, stem)
+
+
+def _remove_beginning_with(folder: Path, stem: str) -> None:
+    """Remove the files in `folder` whose names begin with `stem`; a file that cannot be removed stays."""
+    try:
+        leftovers = [p for p in folder.iterdir() if p.name.startswith(stem)]
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def one_line(error: BaseException) -> str:
+    """The message of a foreign error on one line of at most 200 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.rstrip(". ") if len(text) <= 200 else text[:197] + "..."
+
+
+def encoding_of(data: bytes, *, bad_share: float = 0.0) -> str:
+    """The Python codec of a text, by looking at it: UTF-8, UTF-16 with a mark, GB18030, else the best guess.
+
+    UTF-8 is taken where it fits, GB18030 where the text then holds mostly common Chinese characters (those of GB 2312);
+    other texts (Shift-JIS, Latin-1) are left to charset-normalizer. `bad_share` is the share of characters beyond ASCII
+    that may be damaged, for fields that were cut within a character. Raises FormatError for what is no text.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if bad_share == 0.0 and b"\0" in data[:4096]:
+        raise FormatError("the file holds binary data where text is expected; check which file this is.")
+    if _damaged(data, "utf-8") <= bad_share:
+        return "utf-8-sig"
+    if _damaged(data, "gb18030") <= bad_share and _common_han_share(data) >= _COMMON_HAN_SHARE:
+        return "gb18030"
+    best = from_bytes(data).best()
+    if best is None:
+        raise FormatError("the encoding of the text is not recognised; save it as UTF-8.")
+    return best.encoding
+
+
+def _damaged(data: bytes, codec: str) -> float:
+    """Share of the characters beyond ASCII that `codec` cannot decode."""
+    beyond = [c for c in data.decode(codec, errors="replace") if ord(c) > 127]
+    return beyond.count("\ufffd") / len(beyond) if beyond else 0.0
+
+
+def _common_han_share(data: bytes) -> float:
+    beyond = [c for c in data.decode("gb18030", errors="replace") if ord(c) > 127 and c != "\ufffd"]
+    common = sum(bool(c.encode("gb2312", errors="ignore")) for c in beyond)
+    return common / len(beyond) if beyond else 0.0

@@ -1,0 +1,5 @@
+"""The demo valley: an invented place after an invented earthquake, with planted truth to test against."""
+
+from hazardgeo.synthetic.valley import valley
+
+__all__ = ["valley"]

@@ -1,0 +1,120 @@
+"""Valley: the demo valley as files, inputs and planted truth apart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import tomli_w
+
+from hazardgeo import io
+from hazardgeo.errors import ConfigError, FormatError
+from hazardgeo.io.files import atomic
+from hazardgeo.raster import Raster
+from hazardgeo.synthetic.answers import answers
+from hazardgeo.synthetic.layout import CRS, Size
+from hazardgeo.synthetic.scene import Scene, scene
+
+NOTICE = "Synthetic data of the hazardgeo demo valley: not a real place, not a real earthquake."
+_VECTORS = {
+    "bodies": "mapped_bodies.gpkg",
+    "surveyed": "surveyed.gpkg",
+    "people": "people.gpkg",
+    "roads": "roads.gpkg",
+    "sites": "sites.gpkg",
+}
+_LAYER_FILES = {
+    "lithology": "lithology.tif",
+    "land_cover": "land_cover.tif",
+    "vs30": "vs30_m_s.tif",
+    "precipitation": "precipitation_mm.tif",
+    "water_table": "water_table_m.tif",
+    "distance_to_river": "distance_to_river_km.tif",
+    "distance_to_coast": "distance_to_coast_km.tif",
+}
+
+
+def valley(out: Path, *, seed: int, size: Size = "small") -> Path:
+    """The path of the scenario.toml of an invented valley after an invented earthquake, written with all its files.
+
+    `out/inputs/` holds what a field office would have: a laser scan of the ground after the earthquake, a ShakeMap
+    grid, model layers, mapped slides with the area looked at, people, roads and shelter sites. `out/truth/` holds what
+    was planted and no method may read: the ground before and after, slides with volumes, the class of every scan point, answers.json. "small" is
+    1 km x 1 km in cells of 2 m (about two million points), "full" 4 km x 4 km in cells of 1 m (about 20 million points,
+    one or two minutes, 3 GB of memory).
+
+    The same seed gives the same values. Depths, volumes, wetness and the attenuation are assumptions of the demo. The
+    generator can flatter the methods that are tried on it: vary the seed, and try real data too. Raises ConfigError for
+    an unknown size or a negative seed and FormatError where files cannot be written.
+    """
+    if seed < 0:
+        raise ConfigError(f"the seed of the demo valley is {seed}; give a whole number from 0 upwards.")
+    folder = Path(out)
+    for part in ("inputs", "truth"):
+        _make_folder(folder / part)
+    s = scene(seed, size)
+    note = {"synthetic": f"hazardgeo demo valley, seed {seed}"}
+    _write_inputs(s, folder / "inputs", note)
+    _write_truth(s, folder / "truth", note, seed)
+    scenario = folder / "scenario.toml"
+    _write_text(tomli_w.dumps(_scenario(s, seed)), scenario)
+    return scenario
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FormatError(f"cannot make the folder {folder}: {error.strerror}; choose another place.") from None
+
+
+def _write_inputs(s: Scene, folder: Path, note: dict[str, str]) -> None:
+    io.write_cloud(s.cloud, folder / "scan.laz")
+    _write_text(s.shakemap, folder / "grid.xml")
+    for name, raster in s.layers.items():
+        _write_raster(raster, folder / _LAYER_FILES[name], note)
+    sites = s.sites.drop(columns="planted")
+    tables = {"bodies": s.mapped, "surveyed": s.walked, "people": s.people, "roads": s.roads, "sites": sites}
+    for name, table in tables.items():
+        _write_table(table, name, folder / _VECTORS[name], note)
+
+
+def _write_truth(s: Scene, folder: Path, note: dict[str, str], seed: int) -> None:
+    for raster, name in ((s.before, "dem_before.tif"), (s.after, "dem_after.tif"), (s.change, "change_m.tif")):
+        _write_raster(raster, folder / name, note)
+    _write_raster(s.surveyed, folder / "surveyed.tif", note)
+    _write_table(s.bodies, "landslides", folder / "landslides.gpkg", note)
+    with atomic(folder / "scan_truth_class.npy") as path:
+        np.save(path, s.cloud_class)
+    _write_text(json.dumps({**note, "seed": seed, **answers(s)}, indent=2, ensure_ascii=False) + "\n", folder / "answers.json")
+
+
+def _scenario(s: Scene, seed: int) -> dict[str, Any]:
+    files = {"scan": "scan.laz", "shakemap": "grid.xml", **_LAYER_FILES, **_VECTORS}
+    return {
+        "title": f"Demo valley (synthetic, seed {seed})",
+        "crs": CRS,
+        "notice": NOTICE,
+        "seed": seed,
+        "inputs": {name: f"inputs/{file}" for name, file in files.items()},
+        "ground": {"cell_m": s.plan.cell_m},
+        "demand": {"night_temp_c": -15.0},
+        "shelter": {"limit_min": 60.0, "climate": "cold", "standard": "sphere_2018"},
+    }
+
+
+def _write_raster(raster: Raster, path: Path, note: dict[str, str]) -> None:
+    io.write_raster(replace(raster, tags={**raster.tags, **note}), path)
+
+
+def _write_table(table: geopandas.GeoDataFrame, layer: str, path: Path, note: dict[str, str]) -> None:
+    io.write_vectors({layer: table.assign(**note)}, path)
+
+
+def _write_text(text: str, path: Path) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,267 @@
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hazardgeo import levels
+from hazardgeo.crs import Height
+from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, HeightError, InputError
+from hazardgeo.grid import Grid
+from hazardgeo.io import read_raster, write_raster
+from hazardgeo.raster import ClassLabel, Raster
+
+UTM = Affine(10, 0, 500_000, 0, -10, 4_000_000)
+
+
+def put(path: Path, values: Any, *, nodata: float | None = None, crs: str | None = "EPSG:32648", **more: Any) -> Path:
+    """A GeoTIFF as others write it."""
+    array = np.asarray(values)
+    bands = array if array.ndim == 3 else array[None]
+    options = {"transform": UTM, "crs": crs, "nodata": nodata, **more}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(
+            path, "w", driver="GTiff", dtype=bands.dtype, count=len(bands), height=bands.shape[1], width=bands.shape[2], **options
+        ) as out:
+            out.write(bands)
+    return path
+
+
+def same(a: Raster, b: Raster) -> None:
+    assert a.values.dtype == b.values.dtype
+    np.testing.assert_array_equal(a.values, b.values)
+    assert a.grid.same_as(b.grid)
+    assert (a.name, a.unit, a.height, a.classes, dict(a.tags)) == (b.name, b.unit, b.height, b.classes, dict(b.tags))
+
+
+CLASSES = (ClassLabel(0, "not assessed", "#9e9e9e", hatched=True), ClassLabel(3, "高", "#fc8d59"))
+ROUND_TRIPS = {
+    "elevations above a geoid": ("float32", "m", Height("orthometric", "EPSG:5737"), (), {}),
+    "elevations above the ellipsoid": ("float32", "m", Height("ellipsoidal"), (), {}),
+    "elevations of unknown reference": ("float32", "m", Height(), (), {}),
+    "a surface with tags": ("float32", "deg", None, (), {"model": " Jibson 2007 = eq. 7; ü\n", "empty": "", "a b": "c"}),
+    "double precision": ("float64", "1", None, (), {}),
+    "classes": ("uint8", "level", None, CLASSES, {"citation": "x"}),
+    "classes without labels": ("uint8", "", None, (), {}),
+    "ids": ("int32", "", None, (), {}),
+    "a mask": ("bool", "", None, (), {}),
+}
+
+
+@pytest.mark.parametrize("case", ROUND_TRIPS)
+def test_what_is_written_comes_back_exactly(case: str, tmp_path: Path) -> None:
+    dtype, unit, height, classes, tags = ROUND_TRIPS[case]
+    values = np.array([[0, 1, 3], [3, 0, 1]], dtype)
+    if dtype.startswith("float"):
+        values[0, 1] = np.nan
+    if dtype == "uint8":
+        values[0, 1] = 255
+    before = Raster(values, Grid(UTM, (2, 3), 32648), "测试", unit, height, classes, tags)  # type: ignore[arg-type]
+    write_raster(before, tmp_path / "r.tif")
+    same(read_raster(tmp_path / "r.tif"), before)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.floats(width=32, allow_infinity=False, min_value=-(2.0**90), max_value=2.0**90), min_size=1, max_size=12))
+def test_any_surface_comes_back_exactly(tmp_path_factory: pytest.TempPathFactory, row: list[float]) -> None:
+    path = tmp_path_factory.mktemp("any") / "r.tif"
+    before = Raster(np.array([row], np.float32), Grid(UTM, (1, len(row)), 32648))  # type: ignore[arg-type]
+    write_raster(before, path)
+    same(read_raster(path), before)
+
+
+def test_a_large_raster_is_a_cog_with_overviews_and_the_same_bytes_each_time(tmp_path: Path) -> None:
+    values = np.arange(700 * 600, dtype=np.float32).reshape(700, 600)
+    before = Raster(values, Grid(UTM, (700, 600), 32648), "dem", "m")  # type: ignore[arg-type]
+    for name in ("a.tif", "b.tif"):
+        write_raster(before, tmp_path / name)
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tif", "b.tif"]
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert dataset.overviews(1) == [2]
+        assert np.isnan(dataset.nodata)
+        assert dataset.units == ("m",)
+
+
+def test_levels_carry_their_colours_and_read_as_they_were(tmp_path: Path) -> None:
+    grid = Grid(UTM, (1, 4), 32648)  # type: ignore[arg-type]
+    shown = levels.single("x", np.array([[4, 1, 2, 3]], np.uint8), np.array([[1, 1, 0, 2]], np.uint8), grid).shown
+    write_raster(shown, tmp_path / "levels.tif")
+    same(read_raster(tmp_path / "levels.tif"), shown)
+    with rasterio.open(tmp_path / "levels.tif") as dataset:
+        assert dataset.colormap(1)[4] == (0xD7, 0x30, 0x1F, 255)
+        assert dataset.nodata == 255
+
+
+def test_a_failed_write_leaves_no_file(tmp_path: Path, make_raster: Callable[..., Raster]) -> None:
+    with pytest.raises(FormatError, match=r"must end in \.tif"):
+        write_raster(make_raster([[1]]), tmp_path / "r.png")
+    with pytest.raises(FormatError, match="no folder"):
+        write_raster(make_raster([[1]]), tmp_path / "no" / "r.tif")
+    with pytest.raises(InputError, match="tags are texts"):
+        write_raster(Raster(np.zeros((1, 1), np.float32), Grid(UTM, (1, 1), 32648), tags={"a": 1}), tmp_path / "r.tif")  # type: ignore
+    assert not list(tmp_path.iterdir())
+
+
+def test_declared_nodata_of_every_kind_is_unknown(tmp_path: Path) -> None:
+    for dtype, nodata in (("int16", -32768), ("uint16", 65535), ("float32", -9999.0), ("float32", np.nan), ("float64", -3.4e38)):
+        read = read_raster(put(tmp_path / "r.tif", np.array([[1, nodata], [2, 3]], dtype), nodata=nodata))
+        assert read.values.dtype == np.float32
+        np.testing.assert_array_equal(read.values, np.array([[1, np.nan], [2, 3]], np.float32))
+
+
+def test_huge_fill_values_are_unknown_even_when_nothing_declares_them(tmp_path: Path) -> None:
+    read = read_raster(put(tmp_path / "r.tif", np.array([[1, -3.4028235e38, 9.96921e36, np.inf]], np.float32)))
+    np.testing.assert_array_equal(read.values, [[1, np.nan, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize(("dtype", "fill"), [("float32", -9999), ("int16", -32768), ("int16", 32767), ("int32", -99999)])
+def test_an_undeclared_lonely_fill_value_is_unknown_and_its_share_is_said(tmp_path: Path, dtype: str, fill: int) -> None:
+    path = put(tmp_path / "r.tif", np.array([[1500, fill], [1600, 1700]], dtype))
+    with pytest.warns(HazardGeoWarning, match=r"25\.0% of the cells hold"):
+        read = read_raster(path)
+    np.testing.assert_array_equal(read.values, [[1500, np.nan], [1600, 1700]])
+
+
+def test_a_low_value_among_others_like_it_is_kept(tmp_path: Path) -> None:
+    read = read_raster(put(tmp_path / "r.tif", np.array([[-9999, -9500, 3]], np.float32)))
+    np.testing.assert_array_equal(read.values, [[-9999, -9500, 3]])
+
+
+def test_scale_and_offset_are_applied_after_nodata(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.tif", np.array([[100, -1]], np.int16), nodata=-1)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales, dataset.offsets = (0.1,), (5.0,)
+    np.testing.assert_array_equal(read_raster(path).values, np.array([[15.0, np.nan]], np.float32))
+
+
+def test_integers_too_large_for_single_precision_stay_exact(tmp_path: Path) -> None:
+    read = read_raster(put(tmp_path / "r.tif", np.array([[622_922_101, 5]], np.int32)))
+    assert read.values.tolist() == [[622_922_101.0, 5.0]]
+
+
+def test_bytes_are_classes_only_with_a_colour_table(tmp_path: Path) -> None:
+    plain = put(tmp_path / "plain.tif", np.array([[0, 7]], np.uint8), nodata=0)
+    np.testing.assert_array_equal(read_raster(plain).values, np.array([[np.nan, 7]], np.float32))
+    coloured = put(tmp_path / "coloured.tif", np.array([[0, 7]], np.uint8), nodata=0)
+    with rasterio.open(coloured, "r+") as dataset:
+        dataset.write_colormap(1, {7: (255, 0, 0, 255)})
+    read = read_raster(coloured)
+    assert read.values.dtype == np.uint8
+    assert read.values.tolist() == [[255, 7]]
+    assert read.classes == (ClassLabel(7, "7", "#ff0000"),)
+
+
+def test_bands_are_counted_from_one(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.tif", np.array([[[1]], [[2]]], np.float32))
+    assert read_raster(path, band=2).values.item() == 2
+    for band in (0, 3):
+        with pytest.raises(FormatError, match=f"has no band {band}; it has 2"):
+            read_raster(path, band=band)
+
+
+def test_a_window_reads_the_cells_it_overlaps_and_no_more(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.tif", np.arange(12, dtype=np.float32).reshape(3, 4))
+    whole = read_raster(path)
+    block = whole.window(slice(1, 3), slice(1, 3))
+    read = read_raster(path, window=block.grid.bounds)
+    same(read, block)
+    assert read_raster(path, window=(500_011, 3_999_981, 500_012, 3_999_982)).values.tolist() == [[5]]
+    same(read_raster(path, window=(0, 0, 1e6, 1e7)), whole)
+
+
+@pytest.mark.parametrize("window", [(0, 0, 1, 1), (500_040, 3_999_970, 500_050, 4_000_000)])
+def test_a_window_outside_the_file_is_refused(tmp_path: Path, window: tuple[float, float, float, float]) -> None:
+    path = put(tmp_path / "r.tif", np.zeros((3, 4), np.float32))
+    with pytest.raises(InputError, match="lies outside"):
+        read_raster(path, window=window)
+    with pytest.raises(InputError, match="west < east"):
+        read_raster(path, window=(2, 0, 1, np.nan))
+
+
+def test_a_raster_stored_south_up_is_turned(tmp_path: Path) -> None:
+    values = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+    path = put(tmp_path / "r.tif", values, transform=Affine(10, 0, 500_000, 0, 10, 4_000_000))
+    read = read_raster(path)
+    assert read.values.tolist() == [[5, 6], [3, 4], [1, 2]]
+    assert read.grid.bounds == (500_000, 4_000_000, 500_020, 4_000_030)
+    assert read_raster(path, window=(500_000, 4_000_020, 500_020, 4_000_030)).values.tolist() == [[5, 6]]
+
+
+def test_rotated_and_ungeoreferenced_rasters_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not north up"):
+        read_raster(put(tmp_path / "r.tif", np.zeros((2, 2), np.float32), transform=Affine(10, 1, 0, 1, -10, 0)))
+    with pytest.raises(InputError, match="no georeference"):
+        read_raster(put(tmp_path / "r.tif", np.zeros((2, 2), np.float32), crs=None, transform=Affine.identity()), crs=32648)
+
+
+def test_a_missing_crs_must_be_stated_and_a_stated_one_must_fit(tmp_path: Path) -> None:
+    bare = put(tmp_path / "bare.tif", np.zeros((2, 2), np.float32), crs=None)
+    with pytest.raises(CrsError, match="state it with crs="):
+        read_raster(bare)
+    assert read_raster(bare, crs="EPSG:4547").grid.crs.to_epsg() == 4547
+    full = put(tmp_path / "full.tif", np.zeros((2, 2), np.float32))
+    assert read_raster(full, crs=32648).grid.crs.to_epsg() == 32648
+    with pytest.raises(CrsError, match="says that it is in EPSG:32648, but crs= says EPSG:4326"):
+        read_raster(full, crs=4326)
+
+
+def test_a_compound_crs_is_split_into_map_and_height(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.tif", np.array([[2100]], np.float32), crs="EPSG:32648+5773")
+    read = read_raster(path)
+    assert read.grid.crs.to_epsg() == 32648
+    assert read.height == Height("orthometric", "EPSG:5773")
+    assert read_raster(path, height=Height("orthometric")).height == Height("orthometric", "EPSG:5773")
+    assert read_raster(path, height=Height()).height == Height()
+    with pytest.raises(HeightError, match="but height= says ellipsoidal"):
+        read_raster(path, height=Height("ellipsoidal"))
+
+
+def test_elevations_in_feet_are_never_taken_for_metres(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.tif", np.array([[6900]], np.float32))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.set_band_unit(1, "US survey foot")
+    assert read_raster(path).unit == "US ft"
+    with pytest.raises(InputError, match="is in US ft, but unit= says m"):
+        read_raster(path, unit="m")
+
+
+def test_damaged_files_are_named_in_one_line(tmp_path: Path, make_raster: Callable[..., Raster]) -> None:
+    whole = tmp_path / "whole.tif"
+    write_raster(make_raster(np.random.default_rng(1).random((300, 300))), whole)
+    (tmp_path / "cut.tif").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    (tmp_path / "text.tif").write_text("no raster at all")
+    for name in ("cut.tif", "text.tif"):
+        with pytest.raises(FormatError, match="cannot be read as a raster") as caught:
+            read_raster(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_srtm_tile_is_read_with_its_voids_unknown(data_case: Callable[[str], Path]) -> None:
+    dem = read_raster(data_case("andorra") / "N42E001.hgt", unit="m")
+    assert dem.grid.shape == (1201, 1201)
+    assert dem.grid.crs.to_epsg() == 4326
+    assert np.isnan(dem.values).any()
+    assert 0 < np.nanmin(dem.values) < np.nanmax(dem.values) < 3404  # Pico de Aneto, the highest of the Pyrenees, is 3,404 m
+
+
+def test_geotiffs_under_other_names_and_without_crs_are_read(data_case: Callable[[str], Path]) -> None:
+    folder = data_case("lomaprieta_usgs") / "model_inputs"
+    with pytest.raises(CrsError, match="crs="):
+        read_raster(folder / "global_cti_fil.grd")
+    cti = read_raster(folder / "global_cti_fil.grd", crs=4326, unit="1")
+    assert cti.grid.shape == (108, 168)
+    friction_deg = read_raster(folder / "global_friction_deg.flt", crs=4326)
+    assert np.nanmin(friction_deg.values) >= 0
+    river_km = read_raster(folder / "global_dr_km_ext_fill_clip_co.tif", crs=4326)
+    assert np.nanmin(river_km.values) >= 0
+    with pytest.raises(InputError, match="no georeference"):
+        read_raster(data_case("lomaprieta_usgs") / "targets" / "zhu2015.grd", crs=4326)

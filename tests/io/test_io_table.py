@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely.geometry import Point
+
+from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, InputError, MissingColumnError
+from hazardgeo.io import read_vector, write_table
+
+
+def put(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_register_with_chinese_columns_becomes_points(tmp_path: Path, encoding: str, separator: str) -> None:
+    rows = ["编号,名称,经度,纬度,人数", "007,大河家镇中心小学,102.75,35.84,300", "012,石塬镇卫生院,102.8,35.7,"]
+    path = put(tmp_path / "t.csv", "\r\n".join(rows).replace(",", separator), encoding)
+    read = read_vector(path)
+    assert read.crs.to_epsg() == 4326
+    assert read.geometry.tolist() == [Point(102.75, 35.84), Point(102.8, 35.7)]
+    assert read["编号"].tolist() == ["007", "012"]
+    assert read["名称"].tolist() == ["大河家镇中心小学", "石塬镇卫生院"]
+    assert read["人数"].tolist()[0] == 300
+    assert np.isnan(read["人数"][1])
+
+
+def test_map_coordinates_need_a_stated_crs(tmp_path: Path) -> None:
+    path = put(tmp_path / "t.csv", "X,Y\n500000,3950000\n")
+    with pytest.raises(CrsError, match="columns 'X' and 'Y'; state it with source_crs="):
+        read_vector(path)
+    assert read_vector(path, source_crs=32648).crs.to_epsg() == 32648
+
+
+def test_degrees_may_be_stated_to_be_those_of_another_datum(tmp_path: Path) -> None:
+    assert read_vector(put(tmp_path / "t.csv", "lon,lat\n102.8,35.7\n"), source_crs=4490).crs.to_epsg() == 4490
+
+
+def test_decimal_commas_are_read_where_semicolons_separate(tmp_path: Path) -> None:
+    read = read_vector(put(tmp_path / "t.csv", "lon;lat;h\n102,8;35,7;1,5\n"))
+    assert read.geometry[0] == Point(102.8, 35.7)
+    assert read["h"].tolist() == [1.5]
+
+
+def test_rows_without_coordinates_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = put(tmp_path / "t.csv", "n,lon,lat\n1,102.8,35.7\n2,,\n3,102.8E,35.7\n")
+    with pytest.warns(HazardGeoWarning, match="2 of 3 rows have no usable coordinates"):
+        assert read_vector(path)["n"].tolist() == [1]
+    with pytest.raises(InputError, match="no row has numbers"):
+        read_vector(put(tmp_path / "u.csv", "lon,lat\na,b\n"))
+
+
+def test_swapped_columns_are_named_with_their_row(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"row 2 has lon = 35\.7 and lat = 102\.8"):
+        read_vector(put(tmp_path / "t.csv", "lon,lat\n1,1\n35.7,102.8\n"))
+
+
+def test_tables_without_places_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingColumnError, match="has no columns with places; it has a, b"):
+        read_vector(put(tmp_path / "t.csv", "a,b\n1,2\n"))
+    with pytest.raises(FormatError, match="no rows"):
+        read_vector(put(tmp_path / "u.csv", "lon,lat\n"))
+    (tmp_path / "v.csv").write_bytes(b"PK\x03\x04\0\0")
+    with pytest.raises(FormatError, match="cannot be read as text"):
+        read_vector(tmp_path / "v.csv")
+
+
+def test_text_that_a_spreadsheet_would_run_is_disarmed(tmp_path: Path) -> None:
+    cells = ["=1+1", "+86 930", "-x", "@SUM(A1)", "\tx", "＝1", "学校", ""]
+    write_table(pd.DataFrame({"=name": cells, "n": range(-4, 4)}), tmp_path / "t.csv")
+    data = (tmp_path / "t.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf")
+    read = pd.read_csv(tmp_path / "t.csv", encoding="utf-8-sig", keep_default_na=False)
+    assert read.columns.tolist() == ["'=name", "n"]
+    assert read["'=name"].tolist() == ["'=1+1", "'+86 930", "'-x", "'@SUM(A1)", "'\tx", "'＝1", "学校", ""]
+    assert read["n"].tolist() == list(range(-4, 4))
+
+
+def test_an_index_with_a_meaning_is_kept_and_the_table_is_not_changed(tmp_path: Path) -> None:
+    table = gpd.GeoDataFrame({"gap_people": [5, 0]}, geometry=[Point(1, 2), Point(3, 4)], crs=32648)
+    table.index = pd.Index(["v1", "v2"], name="village")
+    write_table(table, tmp_path / "t.csv")
+    read = pd.read_csv(tmp_path / "t.csv", encoding="utf-8-sig")
+    assert read.columns.tolist() == ["village", "gap_people", "geometry"]
+    assert read["geometry"].tolist() == ["POINT (1 2)", "POINT (3 4)"]
+    assert table.columns.tolist() == ["gap_people", "geometry"]
+    with pytest.raises(FormatError, match=r"must end in \.csv"):
+        write_table(table, tmp_path / "t.xlsx")
+
+
+def test_a_japanese_shelter_list_is_read(data_case: Callable[[str], Path]) -> None:
+    path = data_case("noto_nanao") / "history" / "open_shelter_Nanao-shi_2024-01-09-1800.csv"
+    rows = pd.read_csv(path)
+    known = int(rows[["緯度", "経度"]].notna().all(axis=1).sum())
+    if known < len(rows):
+        with pytest.warns(HazardGeoWarning, match="no usable coordinates"):
+            read = read_vector(path)
+    else:
+        read = read_vector(path)
+    assert len(read) == known
+    assert read.geometry.x.between(136, 138).all()
