@@ -63,7 +63,9 @@ landslide.shown
 # %% [markdown]
 # ## Who can reach a place, over which roads?
 #
-# Mapped landslides close roads; the area that the field team covered says where none were found. Everything else is unknown.
+# Slopes that may slide make roads and places conditional, mapped landslides close them, and what lies on unknown ground stays
+# unknown. Liquefaction and the area that the field team covered are left out of these cells; the run at the end brings them in,
+# and fewer places are then assured.
 
 # %%
 crs = dem.grid.crs

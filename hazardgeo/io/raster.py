@@ -277,6 +277,8 @@ def _write_plain(raster: Raster, path: Path, tags: dict[str, str]) -> None:
     """A tiled, uncompressed GeoTIFF: writing a COG directly would hold a second copy in memory."""
     is_mask = raster.values.dtype == bool
     values = raster.values.astype(np.uint8) if is_mask else raster.values
+    if values.dtype.kind == "f":  # NaN has many bit patterns; one of them makes the same raster the same bytes
+        values = np.where(np.isnan(values), values.dtype.type(np.nan), values)
     nodata = {"f": math.nan, "u": UNKNOWN_CLASS, "i": UNKNOWN_ID}[values.dtype.kind]
     profile: dict[str, Any] = {
         "driver": "GTiff",

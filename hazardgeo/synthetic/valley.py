@@ -43,9 +43,9 @@ def valley(out: Path, *, seed: int, size: Size = "small") -> Path:
 
     `out/inputs/` holds what a field office would have: a laser scan of the ground after the earthquake, a ShakeMap
     grid, model layers, mapped slides with the area looked at, people, roads and shelter sites. `out/truth/` holds what
-    was planted and no method may read: the ground before and after, slides with volumes, the class of every scan point, answers.json. "small" is
-    1 km x 1 km in cells of 2 m (about two million points), "full" 4 km x 4 km in cells of 1 m (about 20 million points,
-    one or two minutes, 3 GB of memory).
+    was planted and no method may read: the ground before and after, slides with volumes, the class of every scan point,
+    answers.json. "small" is 1 km x 1 km in cells of 2 m (about two million points), "full" 4 km x 4 km in cells of 1 m
+    (about 20 million points, one or two minutes, 3 GB of memory).
 
     The same seed gives the same values. Depths, volumes, wetness and the attenuation are assumptions of the demo. The
     generator can flatter the methods that are tried on it: vary the seed, and try real data too. Raises ConfigError for

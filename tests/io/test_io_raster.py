@@ -265,3 +265,11 @@ def test_geotiffs_under_other_names_and_without_crs_are_read(data_case: Callable
     assert np.nanmin(river_km.values) >= 0
     with pytest.raises(InputError, match="no georeference"):
         read_raster(data_case("lomaprieta_usgs") / "targets" / "zhu2015.grd", crs=4326)
+
+
+def test_every_nan_is_written_with_the_same_bits(tmp_path, make_raster):
+    plain, signed = make_raster([[1.0, np.nan]]), make_raster([[1.0, -np.nan]])
+    assert plain.values.tobytes() != signed.values.tobytes()
+    write_raster(plain, tmp_path / "a.tif")
+    write_raster(signed, tmp_path / "b.tif")
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()

@@ -94,7 +94,7 @@ def test_scenario_names_inputs_that_exist_and_no_truth(folder: Path):
         assert (folder / path).is_file()
     assert set(scenario["inputs"]) == {
         "scan", "shakemap", "lithology", "land_cover", "precipitation", "water_table", "distance_to_river",
-        "distance_to_coast", "bodies", "people", "roads", "sites",
+        "distance_to_coast", "vs30", "bodies", "surveyed", "people", "roads", "sites",
     }  # fmt: skip
 
 
