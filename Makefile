@@ -5,7 +5,7 @@ VENV ?= .venv
 PY = $(VENV)/bin/python
 DATA = $(if $(HAZARDGEO_DATA),$(HAZARDGEO_DATA),$(wildcard ../shared/data))
 
-.PHONY: demo test check lint types layers full scenarios clean
+.PHONY: demo test check lint types layers surroundings full scenarios clean
 
 demo: $(VENV)/.package
 	$(PY) -m hazardgeo demo --out maps/demo
@@ -30,7 +30,10 @@ layers: $(VENV)/.tests
 scenarios: $(VENV)/.package
 	HAZARDGEO_DATA="$(DATA)" $(PY) -m hazardgeo run data/scenarios/scan.toml data/scenarios/andorra.toml data/scenarios/loma-prieta.toml --out maps
 
-full: check scenarios
+surroundings: $(VENV)/.tests
+	$(PY) -m pytest -m slow
+
+full: check surroundings scenarios
 	$(PY) -m hazardgeo demo --size full --out maps/demo-full
 
 $(VENV)/bin/python:

@@ -34,7 +34,7 @@ from hazardgeo import crs as _crs
 from hazardgeo.errors import ConfigError, HazardGeoError
 from hazardgeo.event import Earthquake
 
-_TOP = ("title", "crs", "notice", "seed", "event", "inputs")
+_TOP = ("title", "crs", "notice", "seed", "data_time", "analysis_time", "event", "inputs")
 _EVENT = ("magnitude", "longitude", "latitude", "depth_km", "time", "name")
 Options = dict[str, Any]
 
@@ -52,8 +52,9 @@ class InputFile:
 class Scenario:
     """A checked scenario. `crs` is the working CRS, None to stay on the grids of the inputs.
 
-    `notice` is what every map and sentence must say of the data (synthetic, assumed, an exercise). `options` holds,
-    per stage, the values that the file sets; what it leaves out keeps the default of the stage.
+    `notice` is what every map and sentence must say of the data (synthetic, assumed, an exercise). `data_time` says when
+    the ground was looked at, `analysis_time` when the results are of; both are aware. `options` holds, per stage, the
+    values that the file sets; what it leaves out keeps the default of the stage.
     """
 
     title: str
@@ -64,6 +65,8 @@ class Scenario:
     notice: str = ""
     seed: int = 0
     event: Earthquake | None = None
+    data_time: datetime | None = None
+    analysis_time: datetime | None = None
 
 
 def read(path: Path | str, *, stages: Mapping[str, Callable[..., Any]], inputs: Mapping[str, tuple[str, ...]]) -> Scenario:
@@ -156,6 +159,8 @@ def dump(scenario: Scenario, options: Mapping[str, Options], to: Path) -> str:
     if scenario.notice:
         document["notice"] = scenario.notice
     document["seed"] = scenario.seed
+    times = {"data_time": scenario.data_time, "analysis_time": scenario.analysis_time}
+    document |= {key: value for key, value in times.items() if value is not None}
     if scenario.event is not None:
         document["event"] = {name: getattr(scenario.event, name) for name in _EVENT}
     document["inputs"] = {
@@ -188,8 +193,10 @@ def _parse(
     options = {name: attempt(_stated_options, name, stages[name], document[name]) or {} for name in stages if name in document}
     if not files and event is None and not errors:
         errors.append("the scenario has no [inputs]; name at least one file, for example scan = 'scan.laz'.")
+    times = {key: attempt(_time, document[key], key) for key in ("data_time", "analysis_time") if key in document}
     title = top["title"] or folder.name
-    return Scenario(title, files, options, folder, top["crs"], top["notice"] or "", top["seed"] or 0, event), errors
+    found = Scenario(title, files, options, folder, top["crs"], top["notice"] or "", top["seed"] or 0, event, **times)
+    return found, errors
 
 
 def _stated_options(name: str, stage: Callable[..., Any], table: object) -> Options:
@@ -217,16 +224,20 @@ def _event(table: Mapping[str, Any]) -> Earthquake:
     missing = [key for key in _EVENT[:5] if key not in table]
     if missing:
         raise ConfigError(f"[event] needs {', '.join(missing)}; it states an earthquake where there is no ShakeMap.")
-    time = table["time"]
-    if isinstance(time, str):
-        try:
-            time = datetime.fromisoformat(time)
-        except ValueError:
-            raise ConfigError(f"[event] time = {time!r} is not a time; write it as 2023-12-18T15:59:30Z.") from None
-    if not isinstance(time, datetime):
-        raise ConfigError(f"[event] time = {time!r} needs an hour and a time zone; write it as 2023-12-18T15:59:30Z.")
+    time = _time(table["time"], "[event] time")
     magnitude, longitude, latitude, depth_km = (_number(table[key], f"[event] {key}") for key in _EVENT[:4])
     return Earthquake(magnitude, longitude, latitude, depth_km, time, str(table.get("name", "")))
+
+
+def _time(value: object, what: str) -> datetime:
+    """An aware time from a TOML time or an ISO text."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        time = None
+    if not isinstance(time, datetime) or time.tzinfo is None:
+        raise ConfigError(f"{what} = {value!s} needs a day, an hour and a time zone; write it as 2023-12-18T15:59:30Z.")
+    return time
 
 
 def _number(value: object, what: str) -> float:

@@ -18,6 +18,7 @@ INPUTS = {"scan": ("crs",), "roads": ("layer",)}
 GOOD = """
 title = "Night"
 crs = "EPSG:32648"
+data_time = 2023-12-19T02:00:00Z
 [inputs]
 scan = "a.laz"
 roads = { path = "/r.gpkg", layer = "x" }
@@ -59,6 +60,7 @@ def test_paths_are_relative_to_the_file_and_options_are_kept(tmp_path: Path) -> 
         ('[inputs]\nscan = "${NO_SUCH_FOLDER}/a"', "NO_SUCH_FOLDER is not set"),
         ('title = "x"', r"no \[inputs\]"),
         ('title = "x', "not valid TOML"),
+        ('data_time = 2023-12-19\n[inputs]\nscan = "a"', "data_time = 2023-12-19 needs a day, an hour and a time zone"),
         ("[event]\nmagnitude = 6.2", r"\[event\] needs longitude, latitude, depth_km, time"),
     ],
 )
@@ -97,5 +99,5 @@ def test_a_resolved_scenario_reads_back_as_itself(tmp_path: Path) -> None:
     text = scenario.dump(found, complete, tmp_path)
     again = read(tmp_path, text)
     assert again.inputs == found.inputs
-    assert again.event == found.event
+    assert (again.event, again.data_time) == (found.event, found.data_time)
     assert again.options == {"shelter": {"limit_min": 30.0, "climate": "cold"}}

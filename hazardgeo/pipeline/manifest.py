@@ -44,7 +44,7 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The record of one run, written to manifest.json beside its outputs."""
+    """The record of one run, written to manifest.json beside its outputs. `finished` is in UTC."""
 
     title: str
     notice: str
@@ -54,6 +54,7 @@ class Manifest:
     stages: tuple[StageRecord, ...]
     warnings: tuple[str, ...]
     headlines: dict[str, Any]
+    finished: str
     versions: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:

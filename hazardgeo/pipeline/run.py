@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,7 @@ def _finish(state: _Run, records: list[FileRecord]) -> Manifest:
         stages=tuple(state.stages),
         warnings=tuple(state.warnings),
         headlines={h.label: h.value for h in headlines(state.products)},
+        finished=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         versions=versions(),
     )
     manifest.write(out / "manifest.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hazardgeo import io
 from hazardgeo.errors import ConfigError, FormatError
 from hazardgeo.io.files import atomic
 from hazardgeo.raster import Raster
+from hazardgeo.synthetic import shaking
 from hazardgeo.synthetic.answers import answers
 from hazardgeo.synthetic.layout import CRS, Size
 from hazardgeo.synthetic.scene import Scene, scene
@@ -94,12 +96,15 @@ def _write_truth(s: Scene, folder: Path, note: dict[str, str], seed: int) -> Non
 
 
 def _scenario(s: Scene, seed: int) -> dict[str, Any]:
+    shaken = datetime.fromisoformat(shaking.TIME)
     files = {"scan": "scan.laz", "shakemap": "grid.xml", **_LAYER_FILES, **_VECTORS}
     return {
         "title": f"Demo valley (synthetic, seed {seed})",
         "crs": CRS,
         "notice": NOTICE,
         "seed": seed,
+        "data_time": shaken + timedelta(hours=20),
+        "analysis_time": shaken + timedelta(hours=22),
         "inputs": {name: f"inputs/{file}" for name, file in files.items()},
         "ground": {"cell_m": s.plan.cell_m},
         "demand": {"night_temp_c": -15.0},

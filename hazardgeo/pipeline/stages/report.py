@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def webmap(
         scenario.title,
         notice=scenario.notice,
         event="" if quake is None else f"{quake.name or 'Earthquake'}, M {quake.magnitude:g}",
-        times={} if quake is None else {"event": f"{quake.time:%Y-%m-%d %H:%M} UTC"},
+        times=_times(scenario, quake),
         headlines=headlines(products),
         not_assessed=not_assessed(products),
     )
@@ -129,6 +130,19 @@ def webmap(
     if coverage is not None:
         _add_people(page, coverage)
     return {"map": page}
+
+
+def _times(scenario: Scenario, quake: Earthquake | None) -> dict[str, str]:
+    """When it shook, when the ground was looked at, and when the results are of."""
+
+    def utc(time: datetime) -> str:
+        return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+    return {
+        **({} if quake is None else {"event": utc(quake.time)}),
+        "data": "not stated" if scenario.data_time is None else utc(scenario.data_time),
+        "analysis": "not stated; see manifest.json" if scenario.analysis_time is None else utc(scenario.analysis_time),
+    }
 
 
 def _people_figures(coverage: Coverage) -> list[Headline]:
