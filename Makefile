@@ -11,8 +11,7 @@ demo: $(VENV)/.package
 	$(PY) -m hazardgeo demo --out maps/demo
 
 test: $(VENV)/.tests
-	HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest
-	HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest --nbmake notebooks -p no:doctest
+	HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest tests hazardgeo --nbmake notebooks/*.ipynb
 
 check: lint types layers test
 
