@@ -20,7 +20,8 @@ class PointCloud:
     """Points as `xyz` (n, 3), float64: east, north, height in the units of `crs`, with `attributes` of length n.
 
     Attribute names follow LAS: intensity, return_number, number_of_returns, classification (ASPRS codes, 2 = ground),
-    red, green, blue, gps_time, withheld, overlap, synthetic. `height` says what the heights refer to.
+    red, green, blue, nir, gps_time, scan_angle_deg, user_data, withheld, overlap, synthetic. `height` says what the
+    heights refer to.
     """
 
     xyz: NDArray[np.float64]

@@ -28,7 +28,7 @@ LEVELS = (
     ClassLabel(HIGH, "high", "#fc8d59"),
     ClassLabel(VERY_HIGH, "very high", "#d7301f"),
 )
-_SHOWN_OFFSET = 10  # codes of the three ways not to be assessed, in the raster that maps show
+_UNASSESSED, _AT_LEAST = 10, 20  # added to states and levels in the raster that maps show
 _GRAVITY = (MISSING_INPUT, OUTSIDE_RANGE, MASKED_BY_MODEL)  # gravest first
 
 
@@ -58,11 +58,14 @@ class Levels:
 
     @property
     def shown(self) -> Raster:
-        """One class raster for maps and tables: levels 1 to 4, and the three ways not to be assessed kept apart."""
+        """One class raster for maps and tables: levels, "at least" levels, and the three ways not to be assessed apart."""
         level, state = self.level.values, self.state.values
-        codes = np.where(level > NOT_ASSESSED, level, state + _SHOWN_OFFSET).astype(np.uint8)
-        unassessed = tuple(replace(s, code=s.code + _SHOWN_OFFSET) for s in STATES if s.hatched)
-        return replace(self.level, values=codes, classes=LEVELS[1:] + unassessed)
+        sure = np.where(level > NOT_ASSESSED, level, state + _UNASSESSED)
+        codes = np.where((level > NOT_ASSESSED) & (state != ASSESSED), level + _AT_LEAST, sure).astype(np.uint8)
+        unassessed = tuple(replace(s, code=s.code + _UNASSESSED) for s in STATES if s.hatched)
+        at_least = tuple(replace(c, code=c.code + _AT_LEAST, label=f"at least {c.label}") for c in LEVELS[MODERATE:])
+        found = set(np.unique(codes).tolist())
+        return replace(self.level, values=codes, classes=(*LEVELS[1:], *(c for c in at_least if c.code in found), *unassessed))
 
     def window(self, rows: slice, cols: slice) -> Levels:
         return Levels(*(r.window(rows, cols) for r in (self.level, self.state, self.reason)))

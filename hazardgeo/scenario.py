@@ -15,6 +15,7 @@ Paths are relative to the file; ${NAME} takes an environment variable. A table p
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 import os
@@ -105,7 +106,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def override(document: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """A copy of `document` with each "table.key=value" set; values are written as in TOML, bare words are texts."""
-    changed = {k: dict(v) if isinstance(v, dict) else v for k, v in document.items()}
+    changed = copy.deepcopy(document)
     for text in assignments:
         key, separator, value = text.partition("=")
         if not separator or not key.strip():
@@ -113,13 +114,18 @@ def override(document: dict[str, Any], assignments: Iterable[str]) -> dict[str, 
         *tables, name = key.strip().split(".")
         target = changed
         for table in tables:
+            if tables[0] == "inputs" and isinstance(target.get(table), str):
+                target[table] = {"path": target[table]}
             target = target.setdefault(table, {})
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {text}: {table!r} is a value, not a table.")
         try:
-            target[name] = tomllib.loads(f"value = {value}")["value"]
+            read = tomllib.loads(f"value = {value}")
         except tomllib.TOMLDecodeError:
-            target[name] = value.strip()
+            read = {"value": value.strip()}
+        if len(read) > 1 or "\n" in value:
+            raise ConfigError(f"--set takes one value at a time, not {text!r}; write --set again for another.")
+        target[name] = read["value"]
     return changed
 
 
@@ -194,7 +200,7 @@ def _parse(
     if not files and event is None and not errors:
         errors.append("the scenario has no [inputs]; name at least one file, for example scan = 'scan.laz'.")
     times = {key: attempt(_time, document[key], key) for key in ("data_time", "analysis_time") if key in document}
-    title = top["title"] or folder.name
+    title = top["title"] or folder.name.encode("utf-8", "replace").decode()
     found = Scenario(title, files, options, folder, top["crs"], top["notice"] or "", top["seed"] or 0, event, **times)
     return found, errors
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 import hazardgeo
-from hazardgeo.errors import HazardGeoError
+from hazardgeo.errors import HazardGeoError, HazardGeoWarning
 
 COMMANDS = {
     "demo": "Make a synthetic valley and run everything on it.",
@@ -51,8 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _guarded(work: Callable[[], Any]) -> int:
+    """The exit code of `work`; every error that can be foreseen is one line, and so is every warning."""
     try:
-        outcome = work()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", HazardGeoWarning)
+            warnings.showwarning = lambda message, *_details, **_more: click.echo(f"warning: {message}", err=True)
+            outcome = work()
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
@@ -63,5 +69,8 @@ def _guarded(work: Callable[[], Any]) -> int:
         return 1
     except HazardGeoError as error:
         click.echo(f"error: {error}", err=True)
+        return 1
+    except (OSError, MemoryError, UnicodeError) as error:
+        click.echo(f"error: {' '.join(str(error).split()) or 'not enough memory'}; check paths, names and free memory.", err=True)
         return 1
     return outcome if isinstance(outcome, int) else 0

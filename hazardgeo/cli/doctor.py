@@ -37,15 +37,13 @@ class Finding:
 
 
 @click.command("doctor", help="Versions, threading, optional packages, missing system libraries.")
-def command() -> int:
-    """Exit code 1 when something that every run needs is missing."""
+def command() -> None:
+    """What a run needs is installed with the package; what is missing here serves single steps."""
     for name, version in versions().items():
         click.echo(f"{name}: {version}")
     click.echo(f"system: {platform.platform()}")
-    required = [_threading()]
-    for finding in (*required, *_optional()):
+    for finding in (_threading(), *_optional()):
         click.echo(f"{finding.what}: {finding.state}" + (f"; install with: {finding.fix}" if finding.fix else ""))
-    return 1 if any(finding.fix for finding in required) else 0
 
 
 def _threading() -> Finding:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from hazardgeo import pipeline
+from hazardgeo.errors import ConfigError
 from hazardgeo.pipeline import Manifest
 
 
@@ -29,11 +30,14 @@ def command(
     strict: bool,
     as_json: bool,
 ) -> int:
-    """Several scenarios go to one folder each, named after their files."""
+    """Several scenarios go to one folder each, and --json prints one line for each."""
     count = 0
-    for path in scenarios:
+    for path, folder in zip(scenarios, _folders(scenarios, out), strict=True):
         checked = pipeline.read_scenario(path, overrides=overrides)
-        folder = Path("maps") / path.stem if out is None else out / path.stem if len(scenarios) > 1 else out
+        if only is not None and only not in pipeline.STAGES:
+            raise click.BadParameter(
+                f"there is no stage {only!r}; the stages are {', '.join(pipeline.STAGES)}.", param_hint="--only"
+            )
         manifest = pipeline.run(checked, out=folder, only=only, resume=not no_resume, log=lambda text: click.echo(text, err=True))
         count += len(manifest.warnings)
         if as_json:
@@ -46,10 +50,21 @@ def command(
     return 0
 
 
+def _folders(scenarios: tuple[Path, ...], out: Path | None) -> list[Path]:
+    """Where the results of each scenario go: named after its file, or after its folder where the file is scenario.toml."""
+    if out is not None and len(scenarios) == 1:
+        return [out]
+    names = [path.resolve().parent.name if path.stem == "scenario" else path.stem for path in scenarios]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"two scenarios would write to one folder, {twice[0]}; run them one by one with --out.")
+    return [(Path("maps") if out is None else out) / name for name in names]
+
+
 def tell(manifest: Manifest, folder: Path) -> None:
     """The headlines of a run, where its map is, and how many warnings it left."""
-    for label, value in manifest.headlines.items():
-        click.echo(f"{label}: {value}")
+    for label, figure in manifest.headlines.items():
+        click.echo(f"{label}: {figure['value']}" + (f" ({figure['note']})" if figure["note"] else ""))
     if any(file.path == "map.html" for file in manifest.outputs):
         click.echo(f"map: {folder / 'map.html'}")
     click.echo(f"done, results in {folder}, {len(manifest.warnings)} warning(s)")

@@ -22,7 +22,7 @@ Mechanism = Literal["reverse", "strike_slip", "normal", "unspecified"]
 Floats = NDArray[np.float64]
 
 _MECHANISMS = {"reverse": "RS", "strike_slip": "SS", "normal": "NS", "unspecified": "U"}
-_MAGNITUDES = (3.0, 8.5)
+_MAGNITUDES = {"reverse": (3.0, 8.5), "strike_slip": (3.0, 8.5), "normal": (3.0, 7.0), "unspecified": (3.0, 8.5)}
 _VS30_M_S = (150.0, 1500.0)
 _MAX_DISTANCE_KM = 300.0
 _SHALLOW_KM = 30.0
@@ -35,10 +35,11 @@ _CITATION = "Boore, Stewart, Seyhan and Atkinson (2014), Earthquake Spectra 30, 
 def scenario_shaking(earthquake: Earthquake, grid: Grid, *, vs30_m_s: Raster, mechanism: Mechanism = "unspecified") -> Shaking:
     """Median ground motion of a point source: PGA in g, PGV in cm/s, intensity, their scatter, on `grid` in any CRS.
 
-    The ground-motion model is Boore, Stewart, Seyhan and Atkinson 2014 (global version, M 3 to 8.5, Vs30 150 to 1,500 m/s,
-    to 300 km), evaluated by pygmm. The distance to the surface projection of the rupture is taken as the distance to the
-    epicentre: the rupture has no extent, so that shaking near a long rupture, and M 6.5 or more, is underestimated.
-    Use a measured ShakeMap where there is one. Intensity comes from PGV by Worden et al. 2012, made for California.
+    The ground-motion model is Boore, Stewart, Seyhan and Atkinson 2014 (global version, M 3 to 8.5 and for normal faults
+    to 7, Vs30 150 to 1,500 m/s, to 300 km), evaluated by pygmm, which states these limits. The distance to the surface
+    projection of the rupture is taken as the distance to the epicentre: the rupture has no extent, so that shaking near a
+    long rupture, and M 6.5 or more, is underestimated. Use a measured ShakeMap where there is one. Intensity comes from PGV
+    by Worden et al. 2012, made for California.
 
     The depth is not used; below 30 km the model of shallow crustal earthquakes does not hold, and a warning says so.
     Unknown where Vs30 is unknown or the distance exceeds 300 km. Vs30 outside the range is cut to it with a warning.
@@ -50,9 +51,12 @@ def scenario_shaking(earthquake: Earthquake, grid: Grid, *, vs30_m_s: Raster, me
     """
     if mechanism not in _MECHANISMS:
         raise ConfigError(f"mechanism is {mechanism!r}; use one of {', '.join(_MECHANISMS)}.")
-    low, high = _MAGNITUDES
+    low, high = _MAGNITUDES[mechanism]
     if not low <= earthquake.magnitude <= high:
-        raise InputError(f"the magnitude {earthquake.magnitude} lies outside the ground-motion model ({low:g} to {high:g}).")
+        raise InputError(
+            f"the magnitude {earthquake.magnitude} lies outside the ground-motion model for {mechanism.replace('_', '-')} faults "
+            f"({low:g} to {high:g}); use a ShakeMap."
+        )
     grid.require_same(vs30_m_s.grid)
     if earthquake.depth_km > _SHALLOW_KM:
         warnings.warn(

@@ -6,10 +6,13 @@ from hazardgeo.hazard.liquefaction import zhu_2015, zhu_2017_general
 from hazardgeo.hazard.newmark import critical_acceleration, infinite_slope_fs, jibson_2007_eq6, jibson_2007_eq7
 from hazardgeo.hazard.result import Displacement, Probability
 from hazardgeo.hazard.vs30 import vs30_from_slope
+from hazardgeo.levels import Levels, combine
 
 __all__ = [
     "Displacement",
+    "Levels",
     "Probability",
+    "combine",
     "critical_acceleration",
     "displacement_levels",
     "glim_codes",

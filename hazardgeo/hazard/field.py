@@ -113,9 +113,12 @@ def require_magnitude(magnitude: float) -> None:
 
 
 def state_codes(*, missing: Mask, masked: Mask | bool, outside: Mask) -> NDArray[np.uint8]:
-    """The state of each cell, the gravest first: input missing, masked by the model, outside its range, assessed."""
-    state = np.where(outside, levels.OUTSIDE_RANGE, levels.ASSESSED)
-    state = np.where(masked, levels.MASKED_BY_MODEL, state)
+    """The state of each cell, the gravest first: input missing, outside the model's range, masked by it, assessed.
+
+    The same order as in `levels.combine`: masked is a word of the model, which holds only within its range.
+    """
+    state = np.where(masked, levels.MASKED_BY_MODEL, levels.ASSESSED)
+    state = np.where(outside, levels.OUTSIDE_RANGE, state)
     return np.asarray(np.where(missing, levels.MISSING_INPUT, state), np.uint8)
 
 

@@ -45,8 +45,9 @@ def nowicki_jessee_2018(
 
     The operational variant of the USGS: PGV is capped at 211 cm/s and CTI at 0 to 19 (state "outside range" where that
     acts), unconsolidated sediments count -1.36 instead of -3.22, and cells of 2 degrees or less, or of less than 0.02 g
-    where `pga_g` is given, are masked: probability and share 0, state "masked by model". Masked does not mean safe:
-    loess flow slides run on gentle ground. NaN and "input missing" where any input is unknown; 0 where PGV is 0.
+    where `pga_g` is given, are masked: probability and share 0, state "masked by model" unless a cap acts as well. Masked
+    does not mean safe: loess flow slides run on gentle ground. NaN and "input missing" where any input is unknown; 0 where
+    PGV is 0.
 
     Made for slope and wetness (CTI) of 7.5 arcsec cells, about 230 m: aggregate a drone survey before use.
     `lithology` holds GLiM classes: integer codes (see `glim_codes`), letters such as "su", or the model's coefficients

@@ -25,7 +25,8 @@ def zhu_2015(
     """Probability of liquefaction, and the share of ground that it takes (0.81 of it), both 0 to 1.
 
     PGA is capped at 2.7 g and CTI at 0 to 15 (state "outside range" where that acts); ground stiffer than 620 m/s is
-    masked: probability and share 0, state "masked by model". NaN and "input missing" where any input is unknown.
+    masked: probability and share 0, state "masked by model" unless a cap acts too. NaN and "input missing" where any input
+    is unknown.
     `sigma` holds the scatter of the shaking and is NaN unless `sigma_ln_pga` is given, for the paper states none of its
     own. Made for cells of about 1 km; the water table is only in it through the wetness index.
 
@@ -75,9 +76,9 @@ def zhu_2017_general(
 
     The operational variant of the USGS: PGV is scaled by 1 / (1 + exp(-2 (M - 6))) and capped at 150 cm/s,
     precipitation at 2,500 mm a year (state "outside range" where a cap acts). Masked, with probability and share 0 and
-    the state "masked by model": PGV under 3 cm/s, Vs30 over 620 m/s, and where they are given PGA under 0.1 g and
-    slopes over 5 degrees. NaN and "input missing" where any input is unknown. The USGS also masks slopes of exactly 0,
-    which leaves out the sea; here they are kept, because the flattest ground liquefies first.
+    the state "masked by model" unless a cap acts too: PGV under 3 cm/s, Vs30 over 620 m/s, and where they are given PGA
+    under 0.1 g and slopes over 5 degrees. NaN and "input missing" where any input is unknown. The USGS also masks slopes of
+    exactly 0, which leaves out the sea; here they are kept, because the flattest ground liquefies first.
 
     `sigma` contains the scatter of the model and, where `sigma_ln_pgv` is given, that of the shaking. Made for cells of
     about 1 km. On loess platforms with a deep modelled water table and irrigation it reads too low: give the perched

@@ -9,6 +9,7 @@ from hazardgeo.hazard.published import published, tags
 from hazardgeo.hazard.result import Displacement
 
 WATER_UNIT_WEIGHT_KN_M3 = 9.81
+_GENTLEST_SLOPE = 1e-9  # rise over run; stands for level ground
 _JIBSON = "Jibson, R.W., Harp, E.L. and Michael, J.A. (2000). Engineering Geology 58, 271-289, doi:10.1016/S0013-7952(00)00039-9"
 
 
@@ -26,7 +27,8 @@ def infinite_slope_fs(
     The slab slides parallel to the surface; `thickness_m` is measured normal to it and `saturation` is the share of it
     below the water table, 0 to 1, with seepage parallel to the slope. `unit_weight_kn_m3` is the moist weight, or the
     saturated one where there is water; a dry weight with water overstates the pore pressure. Cohesion and friction are
-    effective values. Infinite on level ground, which has no driving stress; NaN where any input is unknown.
+    effective values. NaN where any input is unknown. Level ground has no driving stress and would be infinitely safe:
+    slopes under 1e-9 (rise over run) take the huge value there, from which `critical_acceleration` gets the right limit.
     Raises InputError for impossible values and GridMismatchError for rasters on different grids.
 
     FS = c' / (w t sin a) + tan f / tan a - m ww tan f / (w tan a), Jibson, Harp and Michael 2000, eq. 2,
@@ -44,22 +46,21 @@ def infinite_slope_fs(
         thickness_m=thickness_m,
         saturation=saturation,
     )
-    angle = np.radians(cells["slope_deg"])
-    weight, level = cells["unit_weight_kn_m3"], cells["slope_deg"] == 0
+    angle = _angle(cells["slope_deg"])
+    weight = cells["unit_weight_kn_m3"]
     buoyancy = 1.0 - cells["saturation"] * WATER_UNIT_WEIGHT_KN_M3 / weight
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cohesive = cells["cohesion_kpa"] / (weight * cells["thickness_m"] * np.sin(angle))
-        frictional = np.tan(np.radians(cells["friction_deg"])) * buoyancy / np.tan(angle)
-        fs = np.where(level, np.inf, cohesive + frictional)
-    fs = np.where(cells.missing, np.nan, fs)
+    cohesive = cells["cohesion_kpa"] / (weight * cells["thickness_m"] * np.sin(angle))
+    frictional = np.tan(np.radians(cells["friction_deg"])) * buoyancy / np.tan(angle)
+    fs = np.where(cells.missing, np.nan, cohesive + frictional)
     return cells.wrap(fs, "factor_of_safety", "1", {"model": "infinite slope", "citation": _JIBSON})
 
 
 def critical_acceleration(fs: Field | float, slope_deg: Field | float) -> Field:
     """Acceleration along the slope that starts the block sliding, in g.
 
-    Zero where the slope fails at rest (fs <= 1); infinite on level ground, where nothing slides downhill. NaN where an
-    input is unknown. Holds for planar slides; compare it with the peak ground acceleration.
+    Zero where the slope fails at rest (fs <= 1). On level ground, with `fs` from `infinite_slope_fs`, the limit of gentle
+    slopes: c' / (w t) + (1 - m ww / w) tan f. NaN where an input is unknown. Holds for planar slides; compare it with the
+    peak ground acceleration.
 
     ac = (FS - 1) sin a, Newmark 1965; Jibson, Harp and Michael 2000, eq. 1, doi:10.1016/S0013-7952(00)00039-9.
 
@@ -68,11 +69,13 @@ def critical_acceleration(fs: Field | float, slope_deg: Field | float) -> Field:
     """
     cells = unwrap(fs=fs, slope_deg=slope_deg)
     excess = np.maximum(cells["fs"] - 1.0, 0.0)
-    with np.errstate(invalid="ignore"):
-        ac_g = excess * np.sin(np.radians(cells["slope_deg"]))
-    ac_g = np.where((cells["slope_deg"] == 0) & (cells["fs"] > 1.0), np.inf, ac_g)
-    ac_g = np.where(cells.missing, np.nan, ac_g)
+    ac_g = np.where(cells.missing, np.nan, excess * np.sin(_angle(cells["slope_deg"])))
     return cells.wrap(ac_g, "critical_acceleration", "g", {"model": "rigid block", "citation": _JIBSON})
+
+
+def _angle(slope_deg: Floats) -> Floats:
+    """The slope in radians, never quite level."""
+    return np.maximum(np.radians(slope_deg), np.arctan(_GENTLEST_SLOPE))
 
 
 def jibson_2007_eq6(*, ac_g: Field | float, pga_g: Field | float) -> Displacement[Field]:
@@ -133,7 +136,7 @@ def _jibson_2007(equation: str, ac_g: Field | float, pga_g: Field | float, magni
 
 
 def _ratio(ac_g: Floats, pga_g: Floats) -> Floats:
-    """Critical acceleration over peak acceleration; infinite where the ground does not shake or is level."""
+    """Critical acceleration over peak acceleration; infinite where the ground does not shake."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = ac_g / pga_g
     return np.where((pga_g == 0.0) & ~np.isnan(ac_g), np.inf, ratio)

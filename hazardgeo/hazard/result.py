@@ -49,8 +49,9 @@ class Displacement(Generic[Field]):
 class Probability(Generic[Field]):
     """Probability of ground failure per cell, and the share of the cell's area that it affects, both 0 to 1.
 
-    Both are 0 where the model masks the cell (state 3) and NaN where an input is missing (state 0). `sigma` is the
-    standard deviation of `area_fraction`, NaN where masked or missing. State 2 is outside the range of the model.
+    Both are 0 where the model masks the cell and NaN where an input is missing. `sigma` is the standard deviation of
+    `area_fraction`, NaN where masked or missing. `state`, the gravest first: 0 input missing, 2 outside the range of the
+    model (masked or not), 3 masked by the model, 1 assessed.
     """
 
     probability: Field

@@ -32,12 +32,15 @@ _SHORTEST_HEADER_BYTES, _LONGEST_HEADER_BYTES = 227, 375
 _RECORD_BYTES, _EXTENDED_RECORD_BYTES = 54, 60  # of the header of a (extended) variable length record
 _STANDARD = (
     "intensity", "return_number", "number_of_returns", "classification", "withheld", "synthetic", "overlap",
-    "point_source_id", "gps_time", "red", "green", "blue",
+    "point_source_id", "user_data", "scan_angle_deg", "gps_time", "red", "green", "blue", "nir",
 )  # fmt: skip
 _FLAGS = ("withheld", "synthetic", "overlap")
 _COLOURS = ("red", "green", "blue")
-_TAKEN = {n.lower() for i in range(11) for n in laspy.PointFormat(i).dimension_names} | {"x", "y", "z"}
-_TOP = {"return_number": 15, "number_of_returns": 15, "withheld": 1, "synthetic": 1, "overlap": 1, "classification": 255}
+_ANGLE = "scan_angle_deg"
+_DEGREES_PER_STEP = {"scan_angle": 0.006, "scan_angle_rank": 1.0}  # in point formats 6 to 10, and 0 to 5
+_LARGEST_ANGLE_DEG = 180.0
+_TAKEN = {n.lower() for i in range(11) for n in laspy.PointFormat(i).dimension_names} | {"x", "y", "z", _ANGLE}
+_TOP = {"return_number": 15, "number_of_returns": 15, **dict.fromkeys(_FLAGS, 1), "classification": 255, "user_data": 255}
 _DAMAGED = (LaspyException, lazrs.LazrsError, ValueError, OSError, EOFError, struct.error, OverflowError, MemoryError)
 _SCALE_M, _SCALE_DEGREES = 0.001, 1e-7
 _WRITTEN_ON = date(2000, 1, 1)  # the same cloud gives the same bytes
@@ -99,12 +102,17 @@ def read_cloud(
     crs: Any = None,
     height: Height | None = None,
 ) -> PointCloud:
-    """The points of a LAS, LAZ or COPC file with their attributes, heights in metres.
+    """The points of a LAS, LAZ or COPC file with their attributes, heights in metres and scan angles in degrees.
 
     `bounds` is (west, south, east, north) in the CRS of the file, edges included; `classes` are ASPRS codes (2 ground).
     Points are filtered while reading, so memory follows the result. `crs` and `height` state what the file does not.
-    Points marked withheld and noise classes are kept: their attributes say so. Extra dimensions keep their names, with
-    "_extra" behind one that is also a name of the standard. Heights in feet are converted and a HazardGeoWarning says so.
+    Points marked withheld and noise classes are kept: their attributes say so. Heights in feet are converted and a
+    HazardGeoWarning says so.
+
+    Attributes are intensity, return_number, number_of_returns, classification, withheld, synthetic, overlap,
+    point_source_id, user_data, scan_angle_deg, gps_time, red, green, blue and nir, as far as the point format has them,
+    and the extra dimensions under their own names, with "_extra" behind one that is also a name of the standard. Scanner
+    channel, scan direction, edge of flight line, key points and waveforms are not read.
 
     Raises FormatError for damaged, cut and empty files, CrsError where the CRS is missing, unusable or contradicts
     `crs`, HeightError where the height reference contradicts `height`, InputError where no point passes the filter.
@@ -172,7 +180,7 @@ def _attribute_names(header: laspy.LasHeader) -> list[str]:
             dimensions[i] = dimension._replace(name=name)
             extra.append(name)
     present = set(header.point_format.standard_dimension_names)
-    return [n for n in _STANDARD if n in present] + extra
+    return [n for n in _STANDARD if n in present or n == _ANGLE] + extra
 
 
 def _collect(
@@ -192,11 +200,18 @@ def _collect(
         if keep.any():
             xyz.append(np.column_stack([np.asarray(points[axis], np.float64)[keep] for axis in ("x", "y", "z")]))
             for name, parts in columns.items():
-                values = np.asarray(points[name])[keep]
-                parts.append(values.astype(bool) if name in _FLAGS else values)
+                parts.append(_attribute(points, name)[keep])
     if not xyz:
         return np.empty((0, 3)), {}, seen
     return np.concatenate(xyz), {name: np.concatenate(parts) for name, parts in columns.items()}, seen
+
+
+def _attribute(points: laspy.ScaleAwarePointRecord, name: str) -> NDArray[Any]:
+    if name == _ANGLE:
+        stored = next(n for n in _DEGREES_PER_STEP if n in points.point_format.dimension_names)
+        return np.asarray(np.asarray(points[stored]) * _DEGREES_PER_STEP[stored], np.float32)
+    values = np.asarray(points[name])
+    return values.astype(bool) if name in _FLAGS else values
 
 
 def _passes(
@@ -253,12 +268,12 @@ def _density_per_m2(points: int, bounds: tuple[float, float, float, float], crs:
 
 
 def write_cloud(cloud: PointCloud, path: str | Path) -> None:
-    """Write a cloud as LAS 1.4 (.las) or LAZ (.laz), point format 6, or 7 where it has colours.
+    """Write a cloud as LAS 1.4 (.las) or LAZ (.laz), point format 6, 7 where it has colours, or 8 where it has nir.
 
-    Coordinates are kept to 0.001 m, or 1e-7 degrees; the CRS is written as WKT, with the vertical one where it is known.
-    Attributes that LAS knows go to their place, others become extra dimensions. Clouds without return numbers say single
-    returns. The same cloud gives the same bytes. The file appears whole or not at all. Raises InputError for clouds that
-    LAS cannot hold as they are and FormatError where the file cannot be written.
+    Coordinates are kept to 0.001 m, or 1e-7 degrees, scan angles to 0.006 degrees; the CRS is written as WKT, with the
+    vertical one where it is known. Attributes that LAS knows go to their place, others become extra dimensions. Clouds
+    without return numbers say single returns. The same cloud gives the same bytes. The file appears whole or not at all.
+    Raises InputError for clouds that LAS cannot hold as they are and FormatError where the file cannot be written.
     """
     target = files.require_suffix(path, (".las", ".laz"))
     _require_writable(cloud)
@@ -279,7 +294,12 @@ def _require_writable(cloud: PointCloud) -> None:
     if not np.isfinite(cloud.xyz).all():
         raise InputError("the cloud has coordinates that are not finite, which LAS cannot hold; select the finite ones first.")
     for name, values in cloud.attributes.items():
-        if name in _STANDARD:
+        if name == _ANGLE:
+            if not (np.abs(values) <= _LARGEST_ANGLE_DEG).all():
+                raise InputError(
+                    f"attribute {name!r} must lie between -{_LARGEST_ANGLE_DEG:g} and {_LARGEST_ANGLE_DEG:g} in LAS."
+                )
+        elif name in _STANDARD:
             low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
             whole = name == "gps_time" or values.dtype.kind in "bui" or bool((values == np.floor(values)).all())
             top = float("inf") if name == "gps_time" else _TOP.get(name, 65535)
@@ -292,7 +312,8 @@ def _require_writable(cloud: PointCloud) -> None:
 
 
 def _header(cloud: PointCloud) -> laspy.LasHeader:
-    header = laspy.LasHeader(version="1.4", point_format=7 if set(_COLOURS) & set(cloud.attributes) else 6)
+    colour_format = 7 if set(_COLOURS) & set(cloud.attributes) else 6
+    header = laspy.LasHeader(version="1.4", point_format=8 if "nir" in cloud.attributes else colour_format)
     header.creation_date, header.generating_software, header.system_identifier = _WRITTEN_ON, "hazardgeo", "hazardgeo"
     horizontal = _SCALE_DEGREES if cloud.crs.is_geographic else _SCALE_M
     header.scales = np.array([horizontal, horizontal, _SCALE_M])
@@ -319,5 +340,8 @@ def _record(cloud: PointCloud, header: laspy.LasHeader, rows: slice) -> laspy.Sc
         record[name] = np.ones(len(xyz), np.uint8)
     for name, values in cloud.attributes.items():
         part = values[rows]
-        record[name] = part.astype(np.uint8) if part.dtype == bool else part
+        if name == _ANGLE:
+            record["scan_angle"] = np.rint(part / _DEGREES_PER_STEP["scan_angle"]).astype(np.int16)
+        else:
+            record[name] = part.astype(np.uint8) if part.dtype == bool else part
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,12 +50,13 @@ def require_suffix(path: str | Path, suffixes: tuple[str, ...]) -> Path:
 def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` with the same suffix, which takes its place when the block succeeds.
 
+    Its name is short, whatever the length of the target's, so that there is room for more files whose names begin like it.
     When the block fails nothing is left, and what stood at `path` before stays as it was. Files that the block puts
     beside the temporary one and whose names begin like it are removed in any case. Operating system errors (no such
     folder, no permission, disk full) become a FormatError of one line.
     """
     target = Path(path)
-    stem = f".{target.stem[:80]}.{secrets.token_hex(4)}"
+    stem = f".{hashlib.sha256(target.name.encode(errors='surrogateescape')).hexdigest()[:12]}.{secrets.token_hex(4)}"
     temporary = target.with_name(stem + target.suffix)
     try:
         if not target.parent.is_dir():

@@ -14,7 +14,7 @@ from pyproj.exceptions import CRSError as PyprojError
 from hazardgeo import crs as _crs
 from hazardgeo.crs import Height
 from hazardgeo.errors import CrsError
-from hazardgeo.io.reference import same_crs, written_crs
+from hazardgeo.io.reference import recorded_height, same_crs, written_crs
 
 _VERTICAL_KEY, _VERTICAL_UNIT_KEY = 4096, 4099
 _METRES_PER_UNIT_CODE = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
@@ -52,7 +52,7 @@ def reference_of(header: laspy.LasHeader) -> LasReference:
     chosen = first if first is not None else second
     if chosen is None and keys and not notes:
         notes.append("its GeoTIFF keys name no EPSG code for the map CRS")
-    ours = next((Height(**json.loads(v.record_data_bytes())) for v in records if (v.user_id, v.record_id) == _OUR_VLR), None)
+    ours = _our_height([v.record_data_bytes() for v in records if (v.user_id, v.record_id) == _OUR_VLR], notes)
     metres_per_z = 1.0 if ours is not None else _metres_per_z(chosen, keys)
     height = ours if ours is not None else _crs.split(chosen)[1] if chosen is not None else Height()
     crs = _crs.split(chosen)[0] if chosen is not None else None
@@ -60,6 +60,15 @@ def reference_of(header: laspy.LasHeader) -> LasReference:
         notes.append(f"it says that it is in {_crs.label(crs)}, but its coordinates are not degrees")
         crs = None
     return LasReference(crs, _in_metres(height, metres_per_z), metres_per_z, tuple(notes))
+
+
+def _our_height(records: list[bytes], notes: list[str]) -> Height | None:
+    """What `state_reference` has noted; None in files of others, and where another program has damaged it."""
+    try:
+        return recorded_height(json.loads(records[0])) if records else None
+    except (ValueError, RecursionError):
+        notes.append("its note of the height reference is damaged and does not count")
+        return None
 
 
 def _from_wkt(wkt: str, notes: list[str]) -> pyproj.CRS | None:

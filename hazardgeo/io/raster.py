@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from hazardgeo.crs import Height
 from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, InputError
 from hazardgeo.grid import Grid
 from hazardgeo.io import files
-from hazardgeo.io.reference import agreed_crs, agreed_height, written_crs
+from hazardgeo.io.reference import agreed_crs, agreed_height, recorded_height, written_crs
 from hazardgeo.raster import UNKNOWN_CLASS, UNKNOWN_ID, ClassLabel, Raster
 
 _KIND, _RECORD = "HAZARDGEO_KIND", "HAZARDGEO_RASTER"
@@ -37,11 +38,23 @@ _SENTINELS = (-9999.0, -32768.0, -99999.0)
 _ISOLATED = 1000.0
 _EXACT_IN_FLOAT32 = 2**24
 _EDGE_SLACK_CELLS = 1e-6
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _UNIT_NAMES = {
     "metre": "m", "meter": "m", "metres": "m", "meters": "m", "m": "m",
     "foot": "ft", "feet": "ft", "ft": "ft", "international foot": "ft",
     "us survey foot": "US ft", "us-ft": "US ft", "ftus": "US ft", "us ft": "US ft",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What `write_raster` notes of a raster beyond its cells."""
+
+    name: str
+    unit: str
+    height: Height | None
+    classes: tuple[ClassLabel, ...]
+    tags: dict[str, str]
 
 
 def read_raster(
@@ -72,20 +85,20 @@ def read_raster(
     source = files.existing(path)
     with _opened(source) as dataset:
         _require_band(dataset, band, source)
-        stored_crs, stored_height = _reference(dataset, crs, source)
+        record = _record(dataset)
+        stored_crs, stored_height = _reference(dataset, record, crs, source)
         grid, flipped = _grid(dataset, stored_crs, source)
         rows, cols = (slice(0, grid.shape[0]), slice(0, grid.shape[1])) if window is None else _overlap(grid, window, source)
         kind = _kind(dataset, band)
         values = _values(dataset, band, _stored_window(rows, cols, grid.shape[0], flipped), kind, source)
-        record = _record(dataset)
         return Raster(
             values[::-1].copy() if flipped else values,
             grid.window(rows, cols),
-            name if name is not None else record.get("name", dataset.descriptions[band - 1] or source.stem),
-            _unit(dataset, band, unit, source),
+            name if name is not None else record.name if record else dataset.descriptions[band - 1] or source.stem,
+            _unit(record.unit if record else dataset.units[band - 1] or "", unit, source),
             agreed_height(stored_height, height, source),
-            _classes(dataset, band, kind),
-            record.get("tags", {}),
+            _classes(dataset, record, band, kind),
+            record.tags if record else {},
         )
 
 
@@ -110,7 +123,7 @@ def _require_band(dataset: DatasetReader, band: int, path: Path) -> None:
         raise FormatError(f"{path} holds complex numbers; convert it to real values first.")
 
 
-def _reference(dataset: DatasetReader, stated: Any, path: Path) -> tuple[pyproj.CRS, Height | None]:
+def _reference(dataset: DatasetReader, record: _Record | None, stated: Any, path: Path) -> tuple[pyproj.CRS, Height | None]:
     """The agreed CRS, and the height reference that the file says, None where it says none."""
     stored, height = None, None
     if dataset.crs is not None:
@@ -121,16 +134,30 @@ def _reference(dataset: DatasetReader, stated: Any, path: Path) -> tuple[pyproj.
                 raise CrsError(f"{path} has no usable CRS: {error} Pass it as crs=.") from None
     if height == Height():
         height = None
-    recorded = _record(dataset).get("height")
-    return agreed_crs(stored, stated, path), height if recorded is None else Height(**recorded)
+    return agreed_crs(stored, stated, path), height if record is None or record.height is None else record.height
 
 
-def _record(dataset: DatasetReader) -> dict[str, Any]:
-    """What `write_raster` has noted of the raster; nothing in files of others, or where another program has damaged it."""
+def _record(dataset: DatasetReader) -> _Record | None:
+    """What `write_raster` has noted of the raster; None in files of others, and where another program has damaged it."""
     try:
-        return dict(json.loads(dataset.tags().get(_RECORD, "{}")))
-    except ValueError:
-        return {}
+        match json.loads(dataset.tags().get(_RECORD, "null")):
+            case {"name": str(name), "unit": str(unit), "height": height, "classes": [*classes], "tags": {**tags}}:
+                texts = {str(key): value for key, value in tags.items() if isinstance(value, str)}
+                if len(texts) == len(tags):
+                    labels = tuple(_recorded_class(entry) for entry in classes)
+                    return _Record(name, unit, None if height is None else recorded_height(height), labels, texts)
+    except (ValueError, RecursionError):
+        return None
+    return None
+
+
+def _recorded_class(entry: Any) -> ClassLabel:
+    """A class as `write_raster` notes it; ValueError for what it never writes."""
+    match entry:
+        case {"code": int(code), "label": str(label), "colour": str(colour), "hatched": bool(hatched)}:
+            if 0 <= code <= UNKNOWN_CLASS and _COLOUR.match(colour):
+                return ClassLabel(code, label, colour, hatched)
+    raise ValueError(f"{entry!r} is no class")
 
 
 def _grid(dataset: DatasetReader, crs: pyproj.CRS, path: Path) -> tuple[Grid, bool]:
@@ -216,9 +243,8 @@ def _sentinels(raw: NDArray[Any], unknown: NDArray[np.bool_], path: Path) -> NDA
     return found
 
 
-def _unit(dataset: DatasetReader, band: int, stated: str, path: Path) -> str:
+def _unit(stored: str, stated: str, path: Path) -> str:
     """The stated unit, else that of the file; two different units of length are an error, not a choice."""
-    stored = _record(dataset).get("unit", dataset.units[band - 1] or "")
     stored = _UNIT_NAMES.get(stored.lower(), stored)
     lengths = set(_UNIT_NAMES.values())
     if stated in lengths and stored in lengths and stated != stored:
@@ -233,11 +259,10 @@ def _colours(dataset: DatasetReader, band: int) -> dict[int, tuple[int, ...]]:
         return {}
 
 
-def _classes(dataset: DatasetReader, band: int, kind: str) -> tuple[ClassLabel, ...]:
+def _classes(dataset: DatasetReader, record: _Record | None, band: int, kind: str) -> tuple[ClassLabel, ...]:
     """The labels that `write_raster` stored, else the coloured codes of the colour table."""
-    stored = _record(dataset).get("classes")
-    if stored is not None and kind != "foreign":
-        return tuple(ClassLabel(**entry) for entry in stored)
+    if record is not None and kind != "foreign":
+        return record.classes
     if kind != "class":
         return ()
     coloured = {code: rgba[:3] for code, rgba in _colours(dataset, band).items() if code != UNKNOWN_CLASS and any(rgba[:3])}

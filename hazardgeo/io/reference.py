@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyproj
 from pyproj.exceptions import CRSError as PyprojError
 
 from hazardgeo import crs as _crs
-from hazardgeo.crs import Height
+from hazardgeo.crs import Height, HeightKind
 from hazardgeo.errors import CrsError, HeightError
 
 _LENIENT_CONFIDENCE = 25  # percent: enough to see that two spellings mean one EPSG code
@@ -60,6 +60,14 @@ def agreed_height(stored: Height | None, stated: Height | None, path: Path) -> H
             "or read it with height=Height('unknown') and state the right reference with with_height(...)."
         ) from None
     return stored if stored.vertical is not None else stated
+
+
+def recorded_height(record: Any) -> Height:
+    """The height reference that a writer of ours has noted; ValueError for what none of them writes."""
+    match record:
+        case {"kind": kind, "vertical": None | str() as vertical} if len(record) == 2 and kind in get_args(HeightKind):
+            return Height(kind, vertical)
+    raise ValueError(f"{record!r} is no height reference")
 
 
 def written_crs(crs: pyproj.CRS, height: Height | None) -> pyproj.CRS:

@@ -138,6 +138,8 @@ def _parsed(path: Path) -> _Document:
     except expat.ExpatError as error:
         if not document.complete:
             raise FormatError(f"{path} is not XML: {files.one_line(error)}; fetch it again.") from None
+    except (LookupError, ValueError) as error:
+        raise FormatError(f"{path} has an encoding that is not read: {files.one_line(error)}; save it as UTF-8.") from None
     if not document.complete:
         raise FormatError(f"{path} is not a whole ShakeMap grid: it has no complete grid_data; fetch it again.")
     return document

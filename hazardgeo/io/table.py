@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import warnings
@@ -25,8 +26,9 @@ _MAP = (
     ("y", "north", "northing", "coord_y", "point_y", "北坐标", "纵坐标"),
 )
 _SEPARATORS = ",;\t|"
-_LEADING_ZERO = re.compile(r"0\d+$")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_CODE = re.compile(r"0\d+$|\d{16,}$")  # leading zeros, or more digits than a float64 keeps
+_NOTHING = ("NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None")  # among numbers; in a column of words they are words
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,9 @@ def read_places(path: Path, source_crs: Any) -> gpd.GeoDataFrame:
     """The rows of a CSV file as points. Columns named longitude and latitude (or 经度, 纬度 ...) are EPSG:4326.
 
     Columns named x and y or east and north need `source_crs`. Rows without usable coordinates are left out with a
-    HazardGeoWarning. Numbers that begin with 0, such as register codes, stay text. Raises MissingColumnError, CrsError,
-    and InputError for degrees that are none.
+    HazardGeoWarning. A column of numbers becomes numbers, with empty cells, "NA" and their like unknown; in other columns
+    only empty cells are. Columns with a number that begins with 0 or has more than 15 digits, such as register codes, stay
+    text. Raises MissingColumnError, CrsError, and InputError for degrees that are none.
     """
     table, separator = _read(path)
     places = _places(table, path)
@@ -77,7 +80,9 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     header = text.lstrip().splitlines()[0] if text.strip() else ""
     separator = max(_SEPARATORS, key=header.count)
     try:
-        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, skip_blank_lines=True)
+        table = pd.read_csv(
+            io.StringIO(text), sep=separator, dtype=str, skip_blank_lines=True, keep_default_na=False, na_values=[""]
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise FormatError(f"{path} is not a table: {files.one_line(error)}; check it in a text editor.") from None
     if table.empty:
@@ -104,9 +109,10 @@ def _numbers(column: pd.Series[Any], decimal_comma: bool) -> pd.Series[float]:
 
 
 def _typed(column: pd.Series[Any], decimal_comma: bool) -> pd.Series[Any]:
-    """The column as numbers where all its cells are numbers; codes with leading zeros stay text."""
+    """The column as numbers where all its cells are numbers or say that there is none; codes stay text."""
     text = column.dropna().str.strip()
-    if text.empty or text.str.match(_LEADING_ZERO).any():
+    text = text[~text.isin(_NOTHING)]
+    if text.empty or text.str.match(_CODE).any():
         return column
     dotted = text.str.replace(",", ".") if decimal_comma else text
     numbers = pd.to_numeric(dotted, errors="coerce")
@@ -127,8 +133,9 @@ def _require_degrees(east: pd.Series[float], north: pd.Series[float], places: _P
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV (UTF-8 with a mark, so that Excel shows Chinese), for people to open.
 
-    Text that a spreadsheet would run as a formula (beginning with = + - @, their full-width forms, a tab or a return)
-    gets a ' in front, in cells and headers. Unknown numbers are empty cells. An index with a meaning becomes the first
+    Text that a spreadsheet would run as a formula (beginning with = + - @, their full-width forms, a tab or a new line)
+    gets a ' in front, in cells and headers. All text is quoted, so that spreadsheets that separate cells by ; keep it in
+    one. Unknown numbers are empty cells. An index with a meaning becomes the first
     column; geometries are written as WKT. The same table gives the same bytes; the file appears whole or not at all.
     Raises FormatError where it cannot be written.
     """
@@ -137,7 +144,9 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     safe = pd.DataFrame({i: _guarded(plain.iloc[:, i]) for i in range(plain.shape[1])}, index=plain.index)
     header = [_guard(str(c)) for c in plain.columns]
     with files.atomic(target) as temporary:
-        safe.to_csv(temporary, index=False, header=header, encoding="utf-8-sig", lineterminator="\n")
+        safe.to_csv(
+            temporary, index=False, header=header, quoting=csv.QUOTE_NONNUMERIC, encoding="utf-8-sig", lineterminator="\n"
+        )
 
 
 def with_index(table: pd.DataFrame) -> pd.DataFrame:

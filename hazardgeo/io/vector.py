@@ -46,7 +46,8 @@ def read_vector(
     `source_crs` states the CRS of a file that has none. `where` is an SQL condition, for formats that GDAL reads.
 
     Z and M are dropped. Invalid geometries are mended, features without geometry are left out: a HazardGeoWarning says
-    how many. Text in Chinese Shapefiles and tables without a stated encoding is recognised.
+    how many, and so does attrs["features_left_out"]. Text in Chinese Shapefiles and tables without a stated encoding is
+    recognised.
 
     Raises FormatError for files that cannot be read, CrsError for a CRS that is missing or does not fit, InputError for
     a layer that is not there or must be chosen, and for a wrong `where`.
@@ -175,7 +176,9 @@ def _usable(features: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     if remarks:
         warnings.warn(f"{path}: {'; '.join(remarks)}.", HazardGeoWarning, stacklevel=3)
     others = pd.DataFrame(features.drop(columns=features.geometry.name)).loc[present].reset_index(drop=True)
-    return gpd.GeoDataFrame(others, geometry=shapes[present], crs=features.crs)
+    kept = gpd.GeoDataFrame(others, geometry=shapes[present], crs=features.crs)
+    kept.attrs["features_left_out"] = int((~present).sum())
+    return kept
 
 
 def _finite(shapes: NDArray[Any]) -> NDArray[np.bool_]:
@@ -190,6 +193,7 @@ def _projected(features: gpd.GeoDataFrame, crs: pyproj.CRS, path: Path) -> gpd.G
     if features.crs == crs:
         return features
     projected = features.to_crs(crs)
+    projected.attrs = dict(features.attrs)
     outside = ~_finite(projected.geometry.to_numpy())
     if outside.any():
         raise CrsError(

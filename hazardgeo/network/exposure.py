@@ -63,10 +63,7 @@ def along_lines(lines: geopandas.GeoSeries, hazard: Hazard, by: Rules) -> Codes:
     if not isinstance(hazard, Levels):
         return _bodies(lines, hazard)
     require_crs(lines, hazard.grid, "roads")
-    worst = np.zeros(len(lines), np.uint8)
-    for line, x, y in _crossed(lines.geometry.to_numpy(), hazard.grid):
-        np.maximum.at(worst, line, _touched_rank(hazard, by, x, y))
-    return by.by_rank[worst]
+    return by.by_rank[_worst_met(lines.geometry.to_numpy(), np.arange(len(lines)), len(lines), hazard, by)]
 
 
 def at_points(points: geopandas.GeoSeries, hazard: Hazard, by: Rules) -> Codes:
@@ -79,14 +76,15 @@ def at_points(points: geopandas.GeoSeries, hazard: Hazard, by: Rules) -> Codes:
 
 
 def over_areas(areas: geopandas.GeoSeries, hazard: Hazard, by: Rules) -> Codes:
-    """The gravest finding among the cells that each area touches; parts outside the map are a finding of their own."""
+    """The gravest finding among the cells that each area touches; parts outside the map are a finding of their own.
+
+    Areas are polygons of one or more parts; of anything else nothing is read, and it counts as outside the map.
+    """
     if not isinstance(hazard, Levels):
         return _bodies(areas, hazard)
     require_crs(areas, hazard.grid, "sites")
     rims, area_of = shapely.get_parts(shapely.boundary(areas.to_numpy()), return_index=True)
-    worst = np.zeros(len(areas), np.uint8)
-    for rim, x, y in _crossed(rims, hazard.grid):
-        np.maximum.at(worst, area_of[rim], _touched_rank(hazard, by, x, y))
+    worst = _worst_met(rims, area_of, len(areas), hazard, by)
     for i, area in enumerate(areas):
         rows, cols = hazard.grid.window_of(area.bounds)
         if rows.stop > rows.start and cols.stop > cols.start:
@@ -95,6 +93,20 @@ def over_areas(areas: geopandas.GeoSeries, hazard: Hazard, by: Rules) -> Codes:
             ranks = by.rank[5 * block.state.values[inside] + block.level.values[inside]]
             worst[i] = max(worst[i], ranks.max(initial=0))
     return by.by_rank[worst]
+
+
+def require_coordinates(shapes: geopandas.GeoSeries, what: str) -> None:
+    """Raise InputError for shapes without coordinates, or with some that are not finite (points made from empty cells)."""
+    geometry = shapes.to_numpy()
+    xy, owner = shapely.get_coordinates(geometry, return_index=True)
+    lost = shapely.is_missing(geometry) | shapely.is_empty(geometry)
+    lost[owner[~np.isfinite(xy).all(axis=1)]] = True
+    if lost.any():
+        first = shapes.index.tolist()[int(np.flatnonzero(lost)[0])]
+        raise InputError(
+            f"{int(lost.sum())} of {len(shapes)} {what} have no coordinates (the first at index {first!r}); "
+            "give them a place or leave them out."
+        )
 
 
 def judge(findings: Mapping[str, Codes], hazards: Mapping[str, Hazard], by: Rules) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -115,6 +127,16 @@ def judge(findings: Mapping[str, Codes], hazards: Mapping[str, Hazard], by: Rule
     ]
     texts = np.array(reasons, object)[which.ravel()] if len(rows) else np.zeros(0, object)
     return np.array(STATUSES, object)[status][which.ravel()], texts
+
+
+def doubted(status: NDArray[Any], reason: NDArray[Any], doubts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Status and reason where something besides the hazards is in doubt (a text per shape, "" for none).
+
+    What is in doubt is conditional at best; the doubt is told wherever it is among the gravest things known.
+    """
+    ok, so_so = (np.asarray(status == STATUSES[code]) & (doubts != "") for code in (OPEN, CONDITIONAL))
+    told = np.where(ok, doubts, np.where(so_so, reason + "; " + doubts, reason))
+    return np.where(ok, STATUSES[CONDITIONAL], status).astype(object), told
 
 
 def describe(finding: int) -> str:
@@ -156,6 +178,17 @@ def _bodies(shapes: geopandas.GeoSeries, bodies: geopandas.GeoDataFrame | None) 
     found = np.full(len(shapes), CLEAR, np.uint8)
     found[shapely.STRtree(shapes.to_numpy()).query(shapely.make_valid(geometry), predicate="intersects")[1]] = TOUCHED
     return found
+
+
+def _worst_met(lines: NDArray[Any], owner: NDArray[np.int64], owners: int, hazard: Levels, by: Rules) -> Codes:
+    """The gravest rank along the lines of each owner; of whom nothing is read counts as outside the map."""
+    worst = np.zeros(owners, np.uint8)
+    read = np.zeros(owners, bool)
+    for line, x, y in _crossed(lines, hazard.grid):
+        np.maximum.at(worst, owner[line], _touched_rank(hazard, by, x, y))
+        read[owner[line]] = True
+    worst[~read] = by.rank[OUTSIDE_MAP]
+    return worst
 
 
 def _touched_rank(hazard: Levels, by: Rules, x: NDArray[np.float64], y: NDArray[np.float64]) -> Codes:

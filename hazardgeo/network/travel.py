@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from hazardgeo import crs as _crs
 from hazardgeo.errors import ConfigError, CrsError, InputError
-from hazardgeo.network.exposure import STATUSES
+from hazardgeo.network.exposure import STATUSES, require_coordinates
 from hazardgeo.network.roads import RoadNetwork, tobler_kmh
 
 OFF_ROAD_FACTOR = 0.6
@@ -71,8 +71,8 @@ def travel_times(
     (rivers and cliffs on the way are not seen). The way there and the way back differ on slopes: the minutes hold from
     origin to destination. `limit_min` is inclusive and may be inf.
 
-    Raises CrsError unless all are in one CRS, InputError for geometries that are not points, ConfigError for options
-    that make no sense.
+    Raises CrsError unless all are in one CRS, InputError for geometries that are not points or have no
+    coordinates, ConfigError for options that make no sense.
     """
     _require_options(limit_min, statuses, snap_m)
     _require_points(net, origins, "origins")
@@ -110,6 +110,7 @@ def _require_points(net: RoadNetwork, points: geopandas.GeoDataFrame, what: str)
     if not good.all():
         where = points.index[int(np.flatnonzero(~good)[0])]
         raise InputError(f"the geometry at index {where!r} of the {what} is not a point; use .representative_point() for areas.")
+    require_coordinates(points.geometry, what)
 
 
 def _anchors(

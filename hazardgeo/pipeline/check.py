@@ -33,8 +33,10 @@ def check(path: Path | str) -> list[str]:
 
 
 def _input_problems(scenario: Scenario) -> Iterator[str]:
-    if {"scan", "dem"} <= set(scenario.inputs):
-        yield "[inputs] names both a scan and a dem, and the terrain can come from one only; leave one out."
+    try:
+        inputs.require_compatible(scenario)
+    except HazardGeoError as error:
+        yield str(error)
     working: Any = scenario.crs
     extents: dict[str, Any] = {}
     for name in inputs.in_order(scenario):
@@ -45,7 +47,7 @@ def _input_problems(scenario: Scenario) -> Iterator[str]:
             if name == "shakemap_uncertainty":
                 continue
             if name == "scan":
-                extents[name], found = _scan_extent(file)
+                extents[name], found = _scan_extent(file, working)
             else:
                 product = inputs.load(scenario, name, working)
                 extents[name], found = _extent(product), inputs.crs_of(product) if name == "dem" else None
@@ -57,13 +59,16 @@ def _input_problems(scenario: Scenario) -> Iterator[str]:
     yield from _apart(extents)
 
 
-def _scan_extent(file: InputFile) -> tuple[Any, Any]:
+def _scan_extent(file: InputFile, working: Any) -> tuple[Any, Any]:
     """The extent of a scan by its header, and its CRS."""
+    inputs.require_option_kinds(file)
     info = io.cloud_info(file.path)
     crs = file.options.get("crs") or info.crs
     if crs is None:
         raise CrsError(f"{file.path.name} states no CRS; set crs = 'EPSG:...' in its table.")
-    return _box(info.bounds, crs), _crs.horizontal(crs)
+    horizontal = _crs.horizontal(crs)
+    inputs.require_working(horizontal, file, working)
+    return _box(info.bounds, horizontal), horizontal
 
 
 def _require_capacity(sites: geopandas.GeoDataFrame, file: InputFile) -> None:
@@ -75,7 +80,7 @@ def _extent(product: Any) -> Any:
     if isinstance(product, Raster):
         return _box(product.grid.bounds, product.grid.crs)
     if isinstance(product, geopandas.GeoDataFrame):
-        return _box(tuple(product.total_bounds), product.crs)
+        return None if product.empty else _box(tuple(product.total_bounds), product.crs)
     return _box(product.grid.bounds, product.grid.crs)
 
 
@@ -85,6 +90,7 @@ def _box(bounds: Any, crs: Any) -> Any:
 
 def _apart(extents: dict[str, Any]) -> Iterator[str]:
     """Inputs that lie nowhere near the terrain."""
+    extents = {name: box for name, box in extents.items() if box is not None and not box.is_empty}
     surface = next((n for n in ("scan", "dem", "slope", "shakemap") if n in extents), None)
     if surface is None:
         return

@@ -35,19 +35,20 @@ def rasters(name: str, product: object) -> dict[str, Raster]:
                 f"level_{key.replace(' ', '_')}{suffix}": r
                 for key, levels in product.items()
                 if isinstance(levels, Levels)
-                for suffix, r in (("", levels.shown), ("_reason", levels.reason))
+                for suffix, r in (("", levels.shown), ("_state", levels.state), ("_reason", levels.reason))
             }
     return {}
 
 
 def shapes(name: str, product: object) -> dict[str, Any]:
-    """The GeoDataFrames that a product holds, by layer name."""
+    """The GeoDataFrames that a product holds, by layer name; what coverage says of people and sites takes their place."""
     match product:
         case RoadNetwork():
             return {"roads": product.edges}
         case Coverage():
             return {"people": product.demand, "sites": product.sites}
-    return {name: product} if hasattr(product, "geometry") and name not in ("displaced", "screened_sites") else {}
+    layer = {"displaced": "people", "screened_sites": "sites"}.get(name, name)
+    return {layer: product} if hasattr(product, "geometry") else {}
 
 
 def tables(product: object) -> dict[str, pd.DataFrame]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -14,20 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import hazardgeo
-from hazardgeo import io
 from hazardgeo import scenario as _scenario
 from hazardgeo.errors import ConfigError, FormatError, HazardGeoWarning
 from hazardgeo.io.files import atomic
-from hazardgeo.pipeline import export, inputs
+from hazardgeo.pipeline import export, inputs, resume
 from hazardgeo.pipeline.manifest import FileRecord, Manifest, PeakMemory, StageRecord, record, versions
 from hazardgeo.pipeline.skip import Skip
 from hazardgeo.pipeline.stages import STAGES, Stage
 from hazardgeo.pipeline.stages.report import headlines
-from hazardgeo.raster import Raster
 from hazardgeo.scenario import Scenario
 
-RESUME_FILE = ".resume.json"
+OUTPUTS = ("map.html", "layers.gpkg", "manifest.json", "resolved.toml")
 Log = Callable[[str], None]
 
 
@@ -38,6 +35,7 @@ class _Run:
     scenario: Scenario
     options: dict[str, dict[str, Any]]
     out: Path
+    resume: bool
     products: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     made: dict[str, Any] = field(default_factory=dict)
@@ -75,12 +73,13 @@ def run(
     if only is not None and only not in STAGES:
         raise ConfigError(f"there is no stage {only!r}; the stages are {', '.join(STAGES)}.")
     options = {n: _scenario.check_options(s.function, checked.options.get(n, {}), section=n) for n, s in STAGES.items()}
-    state = _Run(checked, options, _folder(Path(out)))
+    state = _Run(checked, options, _folder(Path(out)), resume)
+    _require_apart(state)
     records = _load_inputs(state, say)
     wanted = set(STAGES) if only is None else _builds_on(only)
     for name, stage in STAGES.items():
         if name in wanted:
-            _run_stage(stage, state, resume, say)
+            _run_stage(stage, state, say)
     return _finish(state, records)
 
 
@@ -96,10 +95,20 @@ def _folder(out: Path) -> Path:
     return out
 
 
+def _require_apart(state: _Run) -> None:
+    """Raise ConfigError where writing the results would write over an input."""
+    out = state.out.resolve()
+    for name, file in state.scenario.inputs.items():
+        path = file.path.resolve()
+        if path.parent in (out / "rasters", out / "tables") or path in [out / output for output in OUTPUTS]:
+            raise ConfigError(
+                f"[inputs] {name} lies among the results in {state.out}, which would be written over; choose another --out."
+            )
+
+
 def _load_inputs(state: _Run, say: Log) -> list[FileRecord]:
     scenario = state.scenario
-    if {"scan", "dem"} <= set(scenario.inputs):
-        raise ConfigError("[inputs] names both a scan and a dem, and the terrain can come from one only; leave one out.")
+    inputs.require_compatible(scenario)
     records = {}
     for name, file in scenario.inputs.items():
         if not file.path.is_file():
@@ -111,18 +120,18 @@ def _load_inputs(state: _Run, say: Log) -> list[FileRecord]:
         say(f"read {name}: {file.path.name}")
         with _collected(state, name, say):
             state.products[name] = inputs.load(scenario, name, working)
-        state.keys[name] = _digest(records[name].sha256, dict(file.options), str(working))
+        state.keys[name] = resume.input_key(state.products[name], records[name].sha256, file.options, working)
         if working is None and name in inputs.SURFACES:
             working = inputs.crs_of(state.products[name])
     if scenario.event is not None:
         state.products["event"] = scenario.event
-        state.keys["event"] = _digest(repr(scenario.event))
+        state.keys["event"] = resume.key_of(repr(scenario.event))
     state.products["scenario"] = scenario
     state.products["skipped"] = state.skipped
     return list(records.values())
 
 
-def _run_stage(stage: Stage, state: _Run, resume: bool, say: Log) -> None:
+def _run_stage(stage: Stage, state: _Run, say: Log) -> None:
     arguments, missing = {}, []
     for name, needed in _needs(stage).items():
         if name in state.products:
@@ -132,8 +141,8 @@ def _run_stage(stage: Stage, state: _Run, resume: bool, say: Log) -> None:
     if missing:
         _skip(stage, state, f"needs {', '.join(_origin(name) for name in missing)}", say)
         return
-    key = _digest(stage.name, state.options[stage.name], {n: state.keys.get(n, "") for n in arguments})
-    reused = _reuse(stage, key, state.out) if resume else None
+    key = resume.key_of(stage.name, state.options[stage.name], {n: state.keys.get(n, "") for n in arguments})
+    reused = resume.reuse(stage.name, key, state.out) if state.resume else None
     if reused is not None:
         _keep(reused, key, state)
         state.stages.append(StageRecord(stage.name, "reused", products=tuple(reused)))
@@ -147,7 +156,7 @@ def _run_stage(stage: Stage, state: _Run, resume: bool, say: Log) -> None:
         _skip(stage, state, str(reason), say)
         return
     _keep(made, key, state)
-    _remember(stage, made, key, state.out)
+    resume.remember(stage.name, made, key, state.out)
     seconds = time.perf_counter() - began
     state.stages.append(StageRecord(stage.name, "done", "", round(seconds, 3), round(memory.megabytes, 1), tuple(made)))
     say(f"{stage.name}: {', '.join(made)} ({seconds:.1f} s)")
@@ -190,46 +199,6 @@ def _builds_on(name: str) -> set[str]:
     return wanted
 
 
-def _digest(*parts: object) -> str:
-    text = json.dumps([hazardgeo.__version__, *parts], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _remembered(out: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((out / RESUME_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _remember(stage: Stage, made: dict[str, Any], key: str, out: Path) -> None:
-    """Write the surfaces of a stage at once, so that an interrupted run can go on from them."""
-    if not made or not all(isinstance(product, Raster) for product in made.values()):
-        return
-    files = {}
-    for name, product in made.items():
-        path = out / "rasters" / f"{name}.tif"
-        io.write_raster(product, path)
-        files[name] = record(path, name=path.name).sha256
-    remembered = {**_remembered(out), stage.name: {"key": key, "files": files}}
-    with atomic(out / RESUME_FILE) as part:
-        part.write_text(json.dumps(remembered), encoding="utf-8")
-
-
-def _reuse(stage: Stage, key: str, out: Path) -> dict[str, Any] | None:
-    entry = _remembered(out).get(stage.name)
-    if not isinstance(entry, dict) or entry.get("key") != key:
-        return None
-    made = {}
-    for name, sha256 in entry["files"].items():
-        path = out / "rasters" / f"{name}.tif"
-        if not path.exists() or record(path, name=name).sha256 != sha256:
-            return None
-        made[name] = io.read_raster(path)
-    return made
-
-
 @contextmanager
 def _collected(state: _Run, where: str, say: Log) -> Iterator[None]:
     """Collects the hazardgeo warnings of a block into the run, each once."""
@@ -249,10 +218,11 @@ def _finish(state: _Run, records: list[FileRecord]) -> Manifest:
     if page is not None:
         written.append(out / "map.html")
         page.save(written[-1])
-    resolved = out / "scenario.toml"
-    with atomic(resolved) as part:
+    written.append(out / "resolved.toml")
+    with atomic(written[-1]) as part:
         part.write_text(_scenario.dump(state.scenario, state.options, out), encoding="utf-8")
-    outputs = tuple(record(path, name=path.relative_to(out).as_posix()) for path in [*written, resolved])
+    outputs = tuple(record(path, name=path.relative_to(out).as_posix()) for path in written)
+    _remove_stale(out, {file.path for file in outputs})
     manifest = Manifest(
         title=state.scenario.title,
         notice=state.scenario.notice,
@@ -261,9 +231,21 @@ def _finish(state: _Run, records: list[FileRecord]) -> Manifest:
         outputs=outputs,
         stages=tuple(state.stages),
         warnings=tuple(state.warnings),
-        headlines={h.label: h.value for h in headlines(state.products)},
+        headlines={h.label: {"value": h.value, "note": h.note} for h in headlines(state.products)},
         finished=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         versions=versions(),
     )
     manifest.write(out / "manifest.json")
     return manifest
+
+
+def _remove_stale(out: Path, written: set[str]) -> None:
+    """Remove what an earlier run left in the folder and this one did not write, so that no result is taken for another's."""
+    try:
+        listed = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["outputs"]
+        earlier = {str(file["path"]) for file in listed}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    known = {path for path in earlier if path in OUTPUTS or re.fullmatch(r"(rasters|tables)/[\w.-]+", path)}
+    for path in known - written:
+        (out / path).unlink(missing_ok=True)

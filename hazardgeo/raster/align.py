@@ -19,6 +19,7 @@ How = Literal["nearest", "bilinear", "cubic", "mean", "min", "max", "mode"]
 _GDAL = {"mean": Resampling.average, "mode": Resampling.mode, "min": Resampling.min, "max": Resampling.max}
 _AGGREGATES = ("mean", "min", "max", "mode")
 WARP_TOLERANCE_CELLS = 0.01
+MAX_CELLS = 2**31  # 8 GB in float32
 
 
 def align(r: Raster, *, to: Grid, how: How) -> Raster:
@@ -60,6 +61,8 @@ def metric_grid(grid: Grid, *, crs: Any = None, cell_m: float | None = None) -> 
     size = cell_m if cell_m is not None else float(f"{np.sqrt(np.median(grid.cell_areas_m2())):.2g}")
     made = Grid.from_bounds(rasterio.warp.transform_bounds(grid.crs, target, *grid.bounds), cell=size, crs=target)
     made.require_metric("a metric grid")
+    if made.shape[0] * made.shape[1] > MAX_CELLS:
+        raise InputError(f"cells of {size:g} m would make a grid of {made.shape[0]:,} x {made.shape[1]:,}; choose larger cells.")
     return made
 
 

@@ -56,4 +56,4 @@ def _inside_share(r: Raster, geometry: shapely.Geometry) -> float:
         whole = float(getattr(geometry, measure))
         if whole > 0:
             return float(getattr(inside, measure)) / whole
-    return 0.0 if inside.is_empty else 1.0
+    return float(shapely.get_num_coordinates(inside) / shapely.get_num_coordinates(geometry))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +22,7 @@ from hazardgeo.scan.points import counted, require_usable
 
 MIN_OVERLAP = 0.1
 MIN_POINTS = 100
+MIN_DISTANCE_M = 0.001  # files keep the coordinates of scans to a millimetre
 _NORMAL_NEIGHBOURS = 20
 _ITERATIONS = 50
 _LOOSE = 1e-3  # smallest mean squared component of the normals along any direction: they deviate by about 2 degrees
@@ -60,22 +64,24 @@ def align(moving: PointCloud, fixed: PointCloud, *, max_distance_m: float = 1.0)
     first. Withheld points and noise do not count. Coordinates are reduced to the centre of `fixed` while fitting.
 
     Warns (HazardGeoWarning) where the overlap is nearly one plane, along which nothing holds the scans. Raises CrsError
-    and HeightError for scans with different or non-metric references, InputError for empty or broken scans,
-    InfeasibleError where less than a tenth of `moving` meets `fixed`, and MissingPackageError without Open3D.
+    and HeightError for scans with different or non-metric references, InputError for empty, broken or widely scattered
+    scans and a `max_distance_m` under a millimetre, InfeasibleError where less than a tenth of `moving` meets `fixed`,
+    and MissingPackageError without Open3D.
     """
-    if not (math.isfinite(max_distance_m) and max_distance_m > 0):
-        raise InputError(f"max_distance_m must be a positive number of metres, not {max_distance_m}.")
+    if not (math.isfinite(max_distance_m) and max_distance_m >= MIN_DISTANCE_M):
+        raise InputError(f"max_distance_m must be a number of metres of at least {MIN_DISTANCE_M:g}, not {max_distance_m}.")
     _require_comparable(moving, fixed)
     o3d = _open3d()
     source, target = _usable(moving, "moving"), _usable(fixed, "fixed")
     origin = target.mean(axis=0)
-    source, target = _thin(o3d, source - origin, max_distance_m / 2), _thin(o3d, target - origin, max_distance_m / 2)
-    target.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(_NORMAL_NEIGHBOURS))
-    local = np.eye(4)
-    for reach_m in (max_distance_m, max_distance_m / 3):
-        _require_overlap(o3d, source, target, max_distance_m, local)
-        local = _icp(o3d, source, target, reach_m, local)
-    pairs = _require_overlap(o3d, source, target, max_distance_m, local)
+    with _errors_of_open3d():
+        source, target = (_thin(o3d, xyz - origin, max_distance_m / 2) for xyz in (source, target))
+        target.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(_NORMAL_NEIGHBOURS))
+        local = np.eye(4)
+        for reach_m in (max_distance_m, max_distance_m / 3):
+            _require_overlap(o3d, source, target, max_distance_m, local)
+            local = _icp(o3d, source, target, reach_m, local)
+        pairs = _require_overlap(o3d, source, target, max_distance_m, local)
     rmse_m, normals = _fit(source, target, pairs, local)
     _warn_if_loose(normals)
     return Alignment(_in_world(local, origin), len(pairs) / len(source.points), rmse_m, fixed.crs, fixed.height)
@@ -100,6 +106,19 @@ def _open3d() -> Any:
             "`pip install open3d`; if a system library is missing, `apt-get install libegl1 libusb-1.0-0 libgl1`."
         ) from error
     return open3d
+
+
+@contextmanager
+def _errors_of_open3d() -> Iterator[None]:
+    """What Open3D raises, coloured and over several lines, as an InputError of one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        plain = re.sub(r"\x1b\[[\d;]*m", "", str(error))
+        reason = " ".join(re.sub(r".*\.cpp:\d+:", "", plain, flags=re.DOTALL).split()).rstrip(".")
+        raise InputError(
+            f"Open3D cannot align the scans: {reason[:200]}; drop stray points far from the survey, or enlarge max_distance_m."
+        ) from None
 
 
 def _usable(cloud: PointCloud, name: str) -> NDArray[np.float64]:

@@ -43,9 +43,12 @@ def displaced(
     `people`: points with whole numbers in `people` (residents, not daytime occupants), and where known `building_type`
     (adobe, rammed_earth, brick, rc, wood); an unknown type counts as whichever type displaces most. New columns:
 
-    - displaced_people: expected number at the PGA of the map, rounded so that sums match; everybody in must_leave_people.
-    - displaced_p10, displaced_p90: the same for PGA at its 10 % and 90 % quantile, the error shared by all homes, so that
-      sums over homes hold too; not rounded. Where shaking is unknown: 0 and everybody.
+    - displaced_people: expected number at the PGA of the map; everybody in must_leave_people. Each home is rounded up or
+      down by a threshold that depends on its position in the table alone, and evenly spread over the homes: what is known
+      of one home never moves people in another, and sums are without bias (`people.rounded` says how close they are).
+    - displaced_p10, displaced_p90: the same for PGA at its 10 % and 90 % quantile, the error shared by all homes. Not
+      rounded, but widened to hold displaced_people, so that their sums over many small homes span too much. Where shaking
+      is unknown: 0 and everybody.
     - must_leave_people: residents of homes in a cell of level 4 (very high) of any hazard.
     - staying_people: not displaced, with known shaking and every hazard assessed as low or moderate. Nobody else.
     - not_assessed_people: all others, among them those in a cell of high level: somebody has to look at the home.
@@ -56,13 +59,14 @@ def displaced(
     Adobe and rammed earth have no class there and count as unreinforced masonry. The share that leaves by damage state
     is an assumption (freezing nights: slight 0, moderate 0.3, extensive and complete 1). `attrs["notes"]` says all this.
 
-    Raises MissingLayerError without PGA, CrsError unless all share one CRS, InputError for numbers of people that are
-    empty, negative or broken.
+    Raises MissingLayerError without PGA, CrsError unless all share one CRS, InputError for homes without coordinates and for
+    numbers of people that are empty, negative, broken or above 2**31.
     """
     if not -90.0 <= night_temp_c <= 60.0:
         raise ConfigError(f"night_temp_c is {night_temp_c}; give the night temperature in degrees C.")
     if shaking.pga_g is None:
         raise MissingLayerError("displaced needs pga_g, which the shaking map does not give; read one that has PGA.")
+    exposure.require_coordinates(people.geometry, "homes")
     residents = counts(people, "people", "give the number of residents per home in a column 'people'.").to_numpy()
     pga_g = np.asarray(sample(shaking.pga_g, people, how="bilinear"), np.float64)
     sigma, sigma_note = _sigma(shaking, people)
@@ -74,13 +78,13 @@ def displaced(
         share = np.where(known, _displaced_share(np.where(known, pga, 0.0), kind, night_temp_c), 0.0)
         return np.where(hazard.must_leave, 1.0, share) * residents
 
-    displaced_people = _rounded_apart(expected(pga_g), hazard.open)
+    displaced_people = rounded(expected(pga_g))
     staying = np.where(known & hazard.open, residents - displaced_people, 0)
     unknown_shaking = ~known & ~hazard.must_leave
     out = people.assign(
         displaced_people=displaced_people,
-        displaced_p10=expected(pga_g * np.exp(-_Z90 * sigma)),
-        displaced_p90=np.where(unknown_shaking, residents, expected(pga_g * np.exp(_Z90 * sigma))),
+        displaced_p10=np.minimum(expected(pga_g * np.exp(-_Z90 * sigma)), displaced_people),
+        displaced_p90=np.where(unknown_shaking, residents, np.maximum(expected(pga_g * np.exp(_Z90 * sigma)), displaced_people)),
         must_leave_people=np.where(hazard.must_leave, residents, 0),
         staying_people=staying,
         not_assessed_people=residents - displaced_people - staying,
@@ -159,14 +163,6 @@ def _sigma(shaking: Shaking, people: geopandas.GeoDataFrame) -> tuple[Floats, st
         raise InputError(f"sigma_ln_pga is negative ({np.nanmin(sigma):g}); it is a standard deviation.")
     note = "p10 and p90 take the standard deviation of ln PGA from the shaking map, the error shared by all homes."
     return np.where(np.isnan(sigma), ASSUMED_SIGMA_LN_PGA, sigma), note
-
-
-def _rounded_apart(expected: Floats, assessed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Rounded within the homes that are assessed and within the others, so that the others cannot move people into staying."""
-    whole = np.zeros(len(expected), np.int64)
-    for group in (assessed, ~assessed):
-        whole[group] = rounded(expected[group])
-    return whole
 
 
 def _reasons(hazard: _Homes, known: NDArray[np.bool_]) -> NDArray[Any]:

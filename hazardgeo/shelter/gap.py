@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from hazardgeo import crs as _crs
 from hazardgeo.errors import CrsError, MissingColumnError
-from hazardgeo.network import RoadNetwork, travel_times
+from hazardgeo.network import RoadNetwork, exposure, travel_times
 from hazardgeo.network.exposure import STATUSES
 from hazardgeo.shelter.assign import assign
 from hazardgeo.shelter.people import counts
+from hazardgeo.shelter.sites import not_checked
 
 # Cause, statuses of sites and of roads that may be used, and whether the time limit holds.
 _TIERS = (
@@ -71,15 +72,17 @@ def coverage(
     8. no capacity: everybody else: there are too few places.
 
     The causes sum to the displaced. `demand` comes from `displaced`, `sites` from `capacity` and `screen`; areas count
-    at a point inside them. Raises MissingColumnError without their columns, CrsError unless all share the CRS of `net`.
+    at a point inside them, and sites with anything in `unchecked` as conditional at best. Raises MissingColumnError
+    without their columns, InputError without coordinates, CrsError unless all share the CRS of `net`.
     """
     people = counts(demand, "displaced_people", "compute it with shelter.displaced(...).")
     places = counts(sites, "capacity_places", "compute it with shelter.capacity(...).")
     if "status" not in sites.columns:
         raise MissingColumnError("the sites have no column 'status'; compute it with shelter.screen(...).")
-    status = sites["status"].astype("object").to_numpy()
+    given = sites["status"].astype("object").to_numpy()
+    status, _ = exposure.doubted(given, np.full(len(sites), "", object), not_checked(sites))
     left, free = np.asarray(people, np.int64), np.asarray(places, np.int64)
-    origins, stations = _points(demand), _points(sites)
+    origins, stations = _points(demand, "homes"), _points(sites, "sites")
     by_home = {cause: np.zeros(len(left), np.int64) for cause in CAUSES}
     by_site = {tier[0]: np.zeros(len(free), np.int64) for tier in _TIERS}
     flows = []
@@ -99,8 +102,9 @@ def coverage(
     return _result(demand, sites, by_home, by_site, pd.concat(flows, ignore_index=True), net)
 
 
-def _points(table: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
+def _points(table: geopandas.GeoDataFrame, what: str) -> geopandas.GeoDataFrame:
     """The places of a table as points, numbered from 0."""
+    exposure.require_coordinates(table.geometry, what)
     geometry = table.geometry.to_numpy()
     points = np.where(shapely.get_dimensions(geometry) > 0, shapely.point_on_surface(geometry), geometry)
     return geopandas.GeoDataFrame(geometry=points, crs=table.crs)
@@ -163,7 +167,11 @@ def _main_cause(table: pd.DataFrame) -> NDArray[Any]:
     people = table[[cause_column(c) for c in CAUSES[1:]]].to_numpy()
     sheltered = table[cause_column(CAUSES[0])].to_numpy()
     main = causes[people.argmax(axis=1)]
-    return np.where(people.sum(axis=1) > 0, main, np.where(sheltered > 0, CAUSES[0], "nobody displaced"))
+    unknown = np.zeros(len(table), bool)
+    if "not_assessed_people" in table.columns:
+        unknown = table["not_assessed_people"].to_numpy() > 0
+    nobody = np.where(unknown, "home not assessed", "nobody displaced")
+    return np.where(people.sum(axis=1) > 0, main, np.where(sheltered > 0, CAUSES[0], nobody))
 
 
 def coverage_gap(result: Coverage, zones: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
@@ -177,7 +185,9 @@ def coverage_gap(result: Coverage, zones: geopandas.GeoDataFrame) -> geopandas.G
     if zones.crs is None or _crs.horizontal(zones.crs) != _crs.horizontal(homes.crs):
         raise CrsError("the zones are not in the CRS of the homes; project them first with .to_crs(result.demand.crs).")
     zone_of = np.full(len(homes), len(zones), np.int64)
-    home, zone = shapely.STRtree(zones.geometry.to_numpy()).query(_points(homes).geometry.to_numpy(), predicate="intersects")
+    home, zone = shapely.STRtree(zones.geometry.to_numpy()).query(
+        _points(homes, "homes").geometry.to_numpy(), predicate="intersects"
+    )
     np.minimum.at(zone_of, home, zone)
     summed = ["people", "displaced_people", "must_leave_people", "staying_people", "not_assessed_people"]
     columns = [c for c in summed if c in homes.columns] + [cause_column(c) for c in CAUSES]

@@ -10,12 +10,15 @@ import pandas as pd
 
 from hazardgeo.errors import InputError, MissingColumnError
 
+LARGEST_COUNT = 2**31
+_GOLDEN = (5**0.5 - 1) / 2
+
 
 def counts(given: pd.DataFrame | pd.Series[Any] | Sequence[int], column: str, fix: str) -> pd.Series[int]:
-    """Whole numbers of at least 0 from `column` of a table, a Series or a sequence.
+    """Whole numbers from 0 to 2**31 from `column` of a table, a Series or a sequence.
 
-    Raises MissingColumnError without the column (`fix` says where it comes from) and InputError for empty, negative or
-    broken numbers and for index labels that occur twice.
+    Raises MissingColumnError without the column (`fix` says where it comes from) and InputError for empty, negative,
+    broken or larger numbers and for index labels that occur twice.
     """
     if isinstance(given, pd.DataFrame):
         if column not in given.columns:
@@ -24,10 +27,13 @@ def counts(given: pd.DataFrame | pd.Series[Any] | Sequence[int], column: str, fi
     else:
         series = pd.Series(given)
     numbers = pd.to_numeric(series, errors="coerce").astype(float)
-    bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.floor(numbers)))
+    bad = ~((numbers >= 0) & (numbers <= LARGEST_COUNT) & (numbers == np.floor(numbers)))
     if bad.any():
-        where = series.index[int(np.flatnonzero(bad)[0])]
-        raise InputError(f"{column} is {series.loc[where]} at index {where!r}; it must be a whole number of at least 0.")
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"{column} is {series.iloc[row]} at index {series.index.tolist()[row]!r}; "
+            f"it must be a whole number from 0 to {LARGEST_COUNT}."
+        )
     if not series.index.is_unique:
         twice = series.index[series.index.duplicated()][0]
         raise InputError(f"index label {twice!r} occurs twice, so results could not be told apart; use .reset_index().")
@@ -35,15 +41,16 @@ def counts(given: pd.DataFrame | pd.Series[Any] | Sequence[int], column: str, fi
 
 
 def rounded(expected: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Whole numbers whose sum is the rounded sum of `expected`: the largest fractions are rounded up, ties in order.
+    """`expected` in whole numbers, each rounded by itself, so that no row depends on what is known of another.
 
-    >>> rounded(np.array([0.5, 0.5, 1.2]))
-    array([1, 0, 1])
+    Each row has a fixed threshold by its position, from which on a fraction is rounded up: one half for the first row, then
+    steps of the golden ratio, which spread evenly over 0 to 1. The sum is without bias for rows in any order that has
+    nothing to do with their fractions. For n equal rows it errs by less than 1.5 + 0.5 ln n; for n different ones by about
+    0.4 times the root of n (1 in 100 of the sum or less from some thousand rows on). A single row may be off by up to 1.
+
+    >>> rounded(np.full(10, 0.3)).sum()
+    np.int64(3)
     """
-    low = np.floor(expected + 1e-9)
-    missing = int(np.floor(expected.sum() + 0.5 + 1e-9) - low.sum())
-    fraction = expected - low
-    up = np.argsort(-np.round(fraction, 9), kind="stable")[: max(missing, 0)]
-    whole: np.ndarray[Any, np.dtype[np.int64]] = low.astype(np.int64)
-    whole[up] += 1
-    return whole
+    low = np.floor(expected)
+    threshold = 1.0 - (0.5 + np.arange(len(expected)) * _GOLDEN) % 1.0
+    return np.asarray(low + (expected - low >= threshold), np.int64)

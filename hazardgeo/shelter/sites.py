@@ -30,6 +30,7 @@ _METRICS = {
     "water_l_day": "water_l_day_per_person",
 }
 NOBODY_LOOKED = "no hazard layer was given"
+_POLYGONS = (3, 6)  # type ids of shapely: all kinds of one part have 3 or less
 _SITES = exposure.rules((OPEN, CONDITIONAL, CONDITIONAL, CLOSED), very_high_closes=True)
 Floats = NDArray[np.float64]
 
@@ -37,14 +38,17 @@ Floats = NDArray[np.float64]
 def capacity(
     sites: geopandas.GeoDataFrame, *, standard: Standard = "sphere_2018", phase: Phase, climate: Climate
 ) -> geopandas.GeoDataFrame:
-    """How many people each site can hold (`capacity_places`), and what limits it (`binding`).
+    """How many people each site can hold (`capacity_places`), what limits it (`binding`), and what nobody gave (`unchecked`).
 
-    The least of what is given: stated capacity_people, area (indoor_area_m2 and outdoor_area_m2 together), toilets and
-    water_l_day, by the standard. In a cold climate the outdoor area counts nothing unless heated_area_m2 says how much of
-    the site is warm; that is then a limit too. What has no column is not checked, and `attrs["notes"]` says so.
+    The least of what is known: stated capacity_people, area (indoor_area_m2 and outdoor_area_m2 together), toilets and
+    water_l_day, by the standard, and in a cold climate heated_area_m2. There the outdoor area of a site counts nothing
+    unless its heated area is known.
 
-    An empty cell is unknown, never assumed: the site then counts 0 places and `binding` says what is not given (of the
-    two areas one is enough; the other counts 0).
+    `unchecked` names what the standard asks for in this climate and the register leaves open, with an empty cell or without
+    the column: area (one of the two is enough; the other counts 0), heated area where it is cold, toilets, water; "" where
+    nothing is. A stated capacity is no part of a standard: it is asked for only in empty cells of its column, and a register
+    without that column loses a limit. `screen` and `coverage` take no site for assured that was not checked. A site with
+    neither area nor stated capacity has 0 places.
 
     Sphere values were checked against quotations, except 50 people per toilet in the emergency phase. The values of
     GB 51143-2015 were not checked against the standard. The notes name every unchecked value.
@@ -55,13 +59,13 @@ def capacity(
             raise ConfigError(f"unknown {name} {value!r}; use one of {', '.join(get_args(known))}.")
     given = {column: _numbers(sites, column) for column in CAPACITY_COLUMNS if column in sites.columns}
     table = _Standard(load(standard), phase, climate)
-    limits = _limits(given, table, cold=climate == "cold")
-    if not limits:
+    if not any(table.uses(column) for column in given):
         raise MissingColumnError(
             f"the sites have no column that says how many people fit; give one of {', '.join(CAPACITY_COLUMNS)}."
         )
+    limits = _limits(given, table, len(sites))
     places, binding = _least(limits)
-    out = sites.assign(capacity_places=places, binding=binding)
+    out = sites.assign(capacity_places=places, binding=binding, unchecked=_left_open(limits))
     out.attrs = {**sites.attrs, "notes": [*sites.attrs.get("notes", []), *_notes(table, given)]}
     return out
 
@@ -88,7 +92,23 @@ class _Standard:
         entry = self._entry(metric)
         return None if entry is None else float(entry["value"])
 
-    def unchecked(self, metric: str) -> str:
+    @property
+    def cold(self) -> bool:
+        return self.climate == "cold"
+
+    def area_per_person(self, kind: str) -> float:
+        value = self.value(f"{kind}_m2_per_person")
+        if value is None:
+            raise ConfigError(f"{self.title} gives no {kind} area per person; use another standard.")
+        return value
+
+    def uses(self, column: str) -> bool:
+        """Whether a column of the register says anything by this standard and in this climate."""
+        if column == "heated_area_m2":
+            return self.cold
+        return column not in _METRICS or self.value(_METRICS[column]) is not None
+
+    def unverified(self, metric: str) -> str:
         """The metric and its value in words if nobody checked it against the standard, else nothing."""
         entry = self._entry(metric)
         return "" if entry is None or entry["verified"] else f"{metric.replace('_', ' ')} {entry['value']:g}"
@@ -98,65 +118,57 @@ def _numbers(sites: geopandas.GeoDataFrame, column: str) -> Floats:
     numbers = pd.to_numeric(sites[column], errors="coerce").astype(float)
     wrong = (numbers.isna() & sites[column].notna()) | np.isinf(numbers) | (numbers < 0)
     if wrong.any():
-        where = sites.index[int(np.flatnonzero(wrong)[0])]
+        row = int(np.flatnonzero(wrong)[0])
         raise InputError(
-            f"{column} is {sites[column].loc[where]!r} at index {where!r}; it must be a number of at least 0 or empty."
+            f"{column} is {sites[column].tolist()[row]!r} at index {sites.index.tolist()[row]!r}; "
+            "it must be a number of at least 0 or empty."
         )
     return np.asarray(numbers, np.float64)
 
 
-def _limits(given: Mapping[str, Floats], table: _Standard, *, cold: bool) -> dict[str, Floats]:
-    """Places that each thing allows, by its name; NaN where it is not known."""
-    limits: dict[str, Floats] = {}
+def _limits(given: Mapping[str, Floats], table: _Standard, sites: int) -> dict[str, Floats]:
+    """Places that each thing which counts allows, by its name; NaN where it is not known."""
+    column = {name: given.get(name, np.full(sites, np.nan)) for name in CAPACITY_COLUMNS}
+    indoor = column["indoor_area_m2"] / table.area_per_person("indoor")
+    outdoor = column["outdoor_area_m2"] / table.area_per_person("outdoor")
+    frozen = ~np.isnan(outdoor) & np.isnan(column["heated_area_m2"]) & table.cold
+    area = np.nan_to_num(indoor) + np.where(frozen, 0.0, np.nan_to_num(outdoor))
+    limits = {
+        "outdoor area is not heated": np.where(frozen & np.isnan(indoor), 0.0, np.inf),
+        "area": np.where(np.isnan(indoor) & np.isnan(outdoor), np.nan, area),
+    }
     if "capacity_people" in given:
         limits["stated capacity"] = given["capacity_people"]
-    heated = given.get("heated_area_m2") if cold else None
-    areas = {kind: given[f"{kind}_area_m2"] for kind in ("indoor", "outdoor") if f"{kind}_area_m2" in given}
-    if areas:
-        limits.update(_area_limit(areas, table, counts_outdoor=not cold or heated is not None))
-    per_indoor = table.value("indoor_m2_per_person") if heated is not None else None
-    if heated is not None and per_indoor:
-        limits["heated area"] = heated / per_indoor
-    per_toilet = table.value("people_per_toilet") if "toilets" in given else None
-    if per_toilet:
-        limits["toilets"] = given["toilets"] * per_toilet
-    water = table.value("water_l_day_per_person") if "water_l_day" in given else None
-    if water:
-        limits["water"] = given["water_l_day"] / water
+    if table.cold:
+        limits["heated area"] = column["heated_area_m2"] / table.area_per_person("indoor")
+    per_toilet, water_l = table.value("people_per_toilet"), table.value("water_l_day_per_person")
+    if per_toilet is not None:
+        limits["toilets"] = column["toilets"] * per_toilet
+    if water_l is not None:
+        limits["water"] = column["water_l_day"] / water_l
     return limits
 
 
-def _area_limit(areas: Mapping[str, Floats], table: _Standard, *, counts_outdoor: bool) -> dict[str, Floats]:
-    usable = {kind: area for kind, area in areas.items() if kind == "indoor" or counts_outdoor}
-    if not usable:
-        return {"outdoor area is not heated": np.zeros(len(next(iter(areas.values()))))}
-    places = []
-    for kind, area in usable.items():
-        per_person = table.value(f"{kind}_m2_per_person")
-        if per_person is None:
-            raise ConfigError(f"{table.title} gives no {kind} area per person; use another standard.")
-        places.append(area / per_person)
-    stacked = np.stack(places)
-    return {"area": np.where(np.isnan(stacked).all(axis=0), np.nan, np.nan_to_num(stacked).sum(axis=0))}
-
-
 def _least(limits: Mapping[str, Floats]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    names = list(limits)
+    """The places that all known limits allow, and the limit that binds; none where nobody knows how large the site is."""
     stacked = np.stack(list(limits.values()))
-    unknown = np.isnan(stacked)
-    whole = np.floor(np.where(unknown, np.inf, stacked) + 1e-9)
-    binding = np.array(names, object)[whole.argmin(axis=0)]
-    for site in np.flatnonzero(unknown.any(axis=0)):
-        binding[site] = f"unknown: {', '.join(n for n, lost in zip(names, unknown[:, site], strict=True) if lost)} not given"
-    places = np.where(unknown.any(axis=0), 0.0, whole.min(axis=0)).astype(np.int64)
-    return places, binding
+    whole = np.floor(np.where(np.isnan(stacked), np.inf, stacked) + 1e-9)
+    sizeless = np.isnan(limits["area"]) & np.isnan(limits.get("stated capacity", np.full(stacked.shape[1], np.nan)))
+    binding = np.where(sizeless, "unknown: area not given", np.array(list(limits), object)[whole.argmin(axis=0)])
+    return np.where(sizeless, 0.0, whole.min(axis=0)).astype(np.int64), binding
+
+
+def _left_open(limits: Mapping[str, Floats]) -> list[str]:
+    """The names of what is not known of each site, in one text."""
+    unknown = np.isnan(np.stack(list(limits.values())))
+    return [", ".join(name for name, lost in zip(limits, column, strict=True) if lost) for column in unknown.T]
 
 
 def _notes(table: _Standard, given: Mapping[str, Floats]) -> list[str]:
     notes = [f"Places follow {table.title}."]
-    unchecked = [words for column, metric in _METRICS.items() if column in given and (words := table.unchecked(metric))]
-    if unchecked:
-        notes.append(f"Not checked against the text of the standard: {', '.join(unchecked)}.")
+    unverified = [words for column, metric in _METRICS.items() if column in given and (words := table.unverified(metric))]
+    if unverified:
+        notes.append(f"Not checked against the text of the standard: {', '.join(unverified)}.")
     unset = [column for column, metric in _METRICS.items() if column in given and table.value(metric) is None]
     absent = [column for column in CAPACITY_COLUMNS if column not in given]
     if absent + unset:
@@ -174,12 +186,14 @@ def screen(
 
     closed: touches a cell of level very high, or a mapped body (GeoDataFrame of landslides, runout ...).
     unknown: touches a cell with input missing or outside the model's range, leaves the hazard map, or no layer is given.
-    conditional: touches a cell that the model masks, or of level moderate or high: to be looked at before use.
-    open: every touched cell of every hazard is assessed as low, and no mapped body is touched.
+    conditional: touches a cell that the model masks, or of level moderate or high: to be looked at before use. Or `capacity`
+    left something in `unchecked`; without that column the hazards alone are judged.
+    open: every touched cell of every hazard is assessed as low, no mapped body is touched, and nothing is left unchecked.
 
-    Areas are taken as they are; points and lines get `radius_m` around them (30 m: a school with its yard). Mapped bodies
-    say where a hazard is, not where none is: with bodies alone nothing is open. None in place of a layer says that nobody
-    looked. Raises CrsError unless all are in one metric CRS, InputError for sites without geometry.
+    Areas are taken as they are; points and lines, alone, beside areas or left over from broken ones, get `radius_m` around
+    them (30 m: a school with its yard). Mapped bodies say where a hazard is, not where none is: with bodies alone nothing is
+    open. None in place of a layer says that nobody looked. Raises CrsError unless all are in one metric CRS, InputError for
+    sites without coordinates.
     """
     if not (np.isfinite(radius_m) and radius_m > 0):
         raise ConfigError(f"radius_m is {radius_m}; give the size of a site in metres, for example 30.")
@@ -188,22 +202,39 @@ def screen(
         out = sites.assign(status="unknown", reason=NOBODY_LOOKED)
     else:
         findings = {name: exposure.over_areas(areas, hazard, _SITES) for name, hazard in hazards.items()}
-        status, reason = exposure.judge(findings, hazards, _SITES)
+        status, reason = exposure.doubted(*exposure.judge(findings, hazards, _SITES), not_checked(sites))
         out = sites.assign(status=status, reason=reason)
     out.attrs = dict(sites.attrs)
     return out
 
 
+def not_checked(sites: geopandas.GeoDataFrame) -> NDArray[Any]:
+    """What `capacity` left open of each site, as a reason; "" where nothing is, or where nobody asked."""
+    if "unchecked" not in sites.columns:
+        return np.full(len(sites), "", object)
+    given = sites["unchecked"].astype("object")
+    text = given.where(given.notna(), "capacity").astype(str).to_numpy(object)
+    return np.asarray(np.where(text == "", "", "not checked: " + text), object)
+
+
 def _areas(sites: geopandas.GeoDataFrame, radius_m: float) -> geopandas.GeoSeries:
+    """Each site as polygons that cover all of it."""
     if sites.crs is None:
         raise CrsError("the sites have no CRS; state it with .set_crs('EPSG:...').")
     crs = _crs.horizontal(sites.crs)
     _crs.require_metric(crs, what="screening sites", fix="project them first with .to_crs(...) to the CRS of the hazards.")
+    exposure.require_coordinates(sites.geometry, "sites")
     geometry = sites.geometry.to_numpy()
-    lost = shapely.is_missing(geometry) | shapely.is_empty(geometry)
-    if lost.any():
-        where = sites.index[int(np.flatnonzero(lost)[0])]
-        raise InputError(f"the site at index {where!r} has no geometry, so nobody knows what threatens it; give it a place.")
     flat = shapely.get_dimensions(geometry) < 2
     areas = np.where(flat, shapely.buffer(geometry, radius_m), shapely.make_valid(geometry))
+    for i in np.flatnonzero(~np.isin(shapely.get_type_id(areas), _POLYGONS)):
+        areas[i] = _covered(areas[i], radius_m)
     return geopandas.GeoSeries(areas, index=sites.index, crs=sites.crs)
+
+
+def _covered(geometry: Any, radius_m: float) -> Any:
+    """The polygons of a mixed geometry, and its lines and points with `radius_m` around them."""
+    parts = shapely.get_parts(geometry)
+    while shapely.get_type_id(parts).max() > _POLYGONS[0]:
+        parts = shapely.get_parts(parts)
+    return shapely.union_all(np.where(shapely.get_dimensions(parts) < 2, shapely.buffer(parts, radius_m), parts))

@@ -107,6 +107,7 @@ def _scenario(s: Scene, seed: int) -> dict[str, Any]:
         "analysis_time": shaken + timedelta(hours=22),
         "inputs": {name: f"inputs/{file}" for name, file in files.items()},
         "ground": {"cell_m": s.plan.cell_m},
+        "landslide": {"wetness_from": "terrain"},
         "demand": {"night_temp_c": -15.0},
         "shelter": {"limit_min": 60.0, "climate": "cold", "standard": "sphere_2018"},
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hazardgeo.kernel import kernel
 from hazardgeo.raster import UNKNOWN_CLASS, ClassLabel, Raster
@@ -95,11 +96,26 @@ def wetness(dem: Raster, *, scale_m: float | None = None) -> Raster:
     return Raster(index.astype(np.float32), dem.grid, "wetness", "1", tags=tags)
 
 
+def inflow_unknown(dem: Raster) -> Raster:
+    """True where water may come in from beyond the edge of the raster or from unknown cells.
+
+    There and only there `flow_accumulation` and `wetness` are lower bounds. A hole within a closed depression also
+    changes where the depression spills, which this does not see. Errors are those of `fill`.
+    """
+    z = elevations(dem, "inflow_unknown")
+    filled, order, origin = flood(z)
+    doors = np.zeros(z.shape, bool)
+    doors[[0, -1], :] = doors[:, [0, -1]] = True
+    doors |= ndimage.binary_dilation(np.isnan(z), np.ones((3, 3), bool))
+    received = _accumulate(directions(filled, order, origin, *dem.grid.cell_m), order, doors.astype(np.float64))
+    return Raster((received > 0) & ~np.isnan(z), dem.grid, "inflow_unknown", "1", tags={"method": f"D8 after {FLOOD}"})
+
+
 def contributing_area(z: Surface, cell_m: tuple[float, float]) -> NDArray[np.float64]:
     """Area in m2 that drains through each cell of a surface; NaN where the surface is unknown."""
     width, height = cell_m
     filled, order, origin = flood(z)
-    area = _accumulate(directions(filled, order, origin, width, height), order, width * height)
+    area = _accumulate(directions(filled, order, origin, width, height), order, np.full(z.shape, width * height))
     area[np.isnan(z)] = np.nan
     return area
 
@@ -216,14 +232,13 @@ def directions(
 
 
 @kernel
-def _accumulate(towards: NDArray[np.int8], order: NDArray[np.int64], cell_area: float) -> NDArray[np.float64]:
-    """Area through each cell; receivers were always flooded before the cells that drain to them."""
-    rows, cols = towards.shape
-    area = np.zeros((rows, cols))
+def _accumulate(towards: NDArray[np.int8], order: NDArray[np.int64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each cell has of its `own` and receives; receivers were always flooded before the cells that drain to them."""
+    cols = towards.shape[1]
+    total = own.copy()
     for position in range(len(order) - 1, -1, -1):
         i, j = order[position] // cols, order[position] % cols
-        area[i, j] += cell_area
         k = towards[i, j]
         if k >= 0:
-            area[i + _ROW[k], j + _COL[k]] += area[i, j]
-    return area
+            total[i + _ROW[k], j + _COL[k]] += total[i, j]
+    return total

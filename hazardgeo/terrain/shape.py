@@ -15,6 +15,7 @@ from hazardgeo.terrain.window import Surface, disk_chords, disk_minimum, odd_cel
 
 HORN = "Horn (1981), Proc. IEEE 69:14-47, doi:10.1109/PROC.1981.11918"
 FLAT_TAN = 1e-7  # below the rounding of any survey
+MAX_ELEVATION_M = 1e5  # no ground is as high or as deep; fill values are
 
 
 def slope(dem: Raster, *, scale_m: float | None = None) -> Raster:
@@ -27,7 +28,7 @@ def slope(dem: Raster, *, scale_m: float | None = None) -> Raster:
 
     A cell is unknown where any cell of its 3 x 3 window is unknown, and along the edge of the raster, where the window
     is incomplete. Smoothing makes no further cell unknown and fills none. Raises InputError unless the raster is an
-    elevation in m and `scale_m` is at least one cell, and CrsError unless the grid is metric.
+    elevation in m, within 100 km of zero, and `scale_m` is at least one cell, and CrsError unless the grid is metric.
     """
     east, north = gradient(dem, "slope", scale_m=scale_m)
     return _shape(dem, np.degrees(np.arctan(np.hypot(east, north))), "slope", "deg", scale_m)
@@ -76,7 +77,8 @@ def relief(dem: Raster, *, radius_m: float) -> Raster:
         raise InputError(
             f"radius_m is {radius_m:g}, but a cell is {max(dem.grid.cell_m):g} m wide; choose a radius of at least one cell."
         )
-    chords = disk_chords(radius_m, dem.grid.cell_m)
+    diagonal_m = math.hypot(*(n * cell for n, cell in zip(z.shape[::-1], dem.grid.cell_m, strict=True)))
+    chords = disk_chords(min(radius_m, diagonal_m), dem.grid.cell_m)
     span = -disk_minimum(-z, chords) - disk_minimum(z, chords)
     span[np.isnan(z)] = np.nan
     tags = {"radius_m": f"{radius_m:g}", "validity": "a lower bound within radius_m of unknown cells and of the edge"}
@@ -84,14 +86,20 @@ def relief(dem: Raster, *, radius_m: float) -> Raster:
 
 
 def elevations(dem: Raster, what: str) -> Surface:
-    """The elevations of `dem` in m as a new float64 array, NaN where unknown; refuses other units and grids."""
+    """The elevations of `dem` in m as a new float64 array, NaN where unknown; refuses other units, grids and fill values."""
     dem.require(unit="m")
     dem.grid.require_metric(what)
     if dem.values.dtype.kind != "f":
         raise InputError(f"raster {dem.name!r} holds {dem.values.dtype} codes, not elevations; convert it to float32 first.")
     z = dem.values.astype(np.float64)
-    if np.isinf(z).any():
-        raise InputError(f"raster {dem.name!r} has {int(np.isinf(z).sum())} infinite elevations; set them to NaN (unknown).")
+    impossible = np.abs(z) > MAX_ELEVATION_M
+    if impossible.any():
+        row, col = np.unravel_index(int(impossible.argmax()), z.shape)
+        raise InputError(
+            f"raster {dem.name!r} has {int(impossible.sum())} elevations beyond {MAX_ELEVATION_M:,.0f} m, the first "
+            f"{z[row, col]:g} at row {row}, column {col}; that is most likely a nodata value that the file does not declare: "
+            "set it to NaN (unknown)."
+        )
     return z
 
 

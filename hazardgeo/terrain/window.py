@@ -36,8 +36,9 @@ def smooth(z: Surface, rows: int, cols: int) -> Surface:
     if not known.any() or rows == cols == 1:
         return z.copy()
     level = float(z[known].mean())
-    sums = _row_sums(z - level, cols // 2)
-    return np.where(known, _plane_at_centre(sums, rows // 2) + level, np.nan)
+    tall, wide = (min(n // 2, size - 1) for n, size in zip((rows, cols), z.shape, strict=True))  # reaches everything
+    sums = _row_sums(z - level, wide)
+    return np.where(known, _plane_at_centre(sums, tall) + level, np.nan)
 
 
 @kernel

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from hazardgeo.errors import FormatError, InputError
+from hazardgeo.io.files import atomic
 from hazardgeo.webmap import assets, policy
-from hazardgeo.webmap.files import write_whole
 
 _VENDORED = {
     r"/leaflet@1\.9\.\d+/dist/(leaflet\.(?:js|css))$": r"\1",
@@ -25,6 +25,16 @@ _DROPPED = (  # (end of the address, what the page may then not use, what that i
 _TILES = re.compile(r"L\.tileLayer(?:\.wms)?\(\s*[\"']((?:https?:)?//[^\"']*)")
 _LOADERS = {"src", "href", "data", "poster", "srcset", "action", "formaction", "background", "xlink:href"}
 _LINKS = {"a", "area"}
+_SETUP = re.compile(r"\s*(?:(?:L_NO_TOUCH|L_DISABLE_3D) = (?:true|false);\s*)+\Z")
+_MAP = re.compile(r"\bL\.map\(")
+# What decides where JavaScript is text: whole comments, strings and regular expressions, and the signs of open ones
+_IN_CODE = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'"""
+    r"""|(?<=[(,=:\[!&|?{;])\s*/(?!\*)(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/"""
+    r"""|/\*|["'`{}]""",
+    re.DOTALL,
+)
+_IN_TEMPLATE = re.compile(r"\\.|`|\$\{", re.DOTALL)
 
 
 def inline(folium_html: str | Path, out: str | Path) -> Path:
@@ -32,16 +42,20 @@ def inline(folium_html: str | Path, out: str | Path) -> Path:
 
     `folium_html` is a file, or the HTML text itself (text that begins with "<"). Leaflet 1.9 and jQuery 3.7 come from
     this package; what folium always asks for but a page seldom uses (Bootstrap, Font Awesome, AwesomeMarkers) is left
-    out. A policy in the page lets only its own scripts run and nothing be loaded. The page is trusted: what its scripts
-    do with attribute text is not looked at; for data from others use `Map`, which shows text as text.
+    out. A policy in the page lets only the one script that folium writes, its settings and these libraries run, and
+    nothing be loaded. Other scripts are refused, as is one that ends within a text, which is what a popup with "</script>"
+    makes of it. The page is trusted all the same: folium copies the text of popups and tooltips into its script, where
+    "`" or "${" can make it code, and nothing tells that code from folium's own. For text from others use `Map`, which
+    shows text as text.
 
-    Raises InputError, naming it, for anything that would need the network or a library that is not here: tile layers,
-    plugins, folium.Icon, colour maps; FormatError for files that cannot be read or written.
+    Raises InputError, naming it, for anything that would need the network or a library that is not here (tile layers,
+    plugins, folium.Icon, colour maps) and for further scripts; FormatError for files that cannot be read or written.
     """
     page = _read(folium_html)
     tags = _Tags(page)
     scripts: list[str] = [*tags.scripts]
     _require_offline(tags)
+    _require_own_scripts(tags.scripts)
     pieces, at = [], 0
     for start, end, address in tags.assets:
         text = _replacement(address, tags.used)
@@ -51,7 +65,8 @@ def inline(folium_html: str | Path, out: str | Path) -> Path:
         at = end
     whole = "".join((*pieces, page[at:]))
     locked = whole[: tags.head_end] + policy.policy_tags(scripts) + whole[tags.head_end :]
-    write_whole(Path(out), locked.encode("utf-8", "replace"))
+    with atomic(out) as temporary:
+        temporary.write_bytes(locked.encode("utf-8", "replace"))
     return Path(out)
 
 
@@ -143,6 +158,45 @@ def _require_offline(tags: _Tags) -> None:
         raise InputError("the page shows frames (IFrame popups), which the policy of an offline page refuses; use plain popups.")
     if tags.others:
         raise InputError(f"the page loads {tags.others[0][:200]!r}, which needs a network or another file; take it out.")
+
+
+def _require_own_scripts(scripts: list[str]) -> None:
+    """InputError unless the page has, beside the settings of Leaflet, only the one whole script that folium writes."""
+    own = [script for script in scripts if not _SETUP.match(script)]
+    for script in own:
+        if ends_within_text(script) or "</script" in script.lower():
+            raise InputError(
+                f"the script that begins with {_beginning(script)} ends within a text: a popup, a tooltip or an attribute "
+                "holds '</script>' or breaks its quotes; take that out, or use Map, which shows any text."
+            )
+    others = [script for script in own if not _MAP.search(script)] or own[1:]
+    if others:
+        raise InputError(
+            f"the page has a script that folium's map does not, beginning with {_beginning(others[0])}; take it out."
+        )
+
+
+def _beginning(script: str) -> str:
+    return repr(" ".join(script.split())[:60])
+
+
+def ends_within_text(script: str) -> bool:
+    """True where JavaScript ends inside a string, a template literal or a comment.
+
+    >>> ends_within_text("f(`<b>"), ends_within_text("f(`<b>${g({a: '`'})}</b>`) // it's")
+    (True, False)
+    """
+    nested: list[str] = []
+    at = 0
+    while found := (_IN_TEMPLATE if nested[-1:] == ["`"] else _IN_CODE).search(script, at):
+        sign, at = found.group(), found.end()
+        if sign in ("'", '"', "/*"):
+            return True
+        if sign == "}" or (sign == "`" and nested[-1:] == ["`"]):
+            del nested[-1:]
+        elif sign in ("`", "{", "${"):
+            nested.append(sign)
+    return "`" in nested
 
 
 def _replacement(address: str, used: str) -> str:

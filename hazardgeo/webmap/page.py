@@ -13,9 +13,9 @@ from typing import Any
 import geopandas
 
 from hazardgeo.errors import HazardGeoWarning, InputError
+from hazardgeo.io.files import atomic
 from hazardgeo.raster import Raster
 from hazardgeo.webmap import assets, policy, shell
-from hazardgeo.webmap.files import write_whole
 from hazardgeo.webmap.layers import RasterLayer, Style, VectorLayer, raster_layer, vector_layer
 from hazardgeo.webmap.legend import Ramp
 from hazardgeo.webmap.picture import MAX_PX
@@ -95,7 +95,9 @@ class Map:
     ) -> Map:
         """Add a picture of `r` and return the map.
 
-        Class rasters (uint8, bool) are drawn by nearest cell in the colours of their classes. Surfaces are drawn along
+        Class rasters (uint8, bool) are drawn in the colours of their classes, which stand from the gentlest to the gravest:
+        by nearest cell, and by the gravest cell where the picture is too coarse to show each (the layer says so). There
+        the last plain class goes before the hatched ones, and these before the others. Surfaces are drawn along
         `ramp` between `limits` (by default the 2nd and 98th percentile of the known cells). Unknown cells and hatched
         classes are drawn as an opaque hatch; what lies outside the grid is clear. Pictures have at most 2048 cells a
         side, and the layer says so where that is coarser than the data. For a base without a network add
@@ -168,7 +170,8 @@ class Map:
                 HazardGeoWarning,
                 stacklevel=2,
             )
-        write_whole(Path(path), page)
+        with atomic(path) as temporary:
+            temporary.write_bytes(page)
         return MapReport(len(page), sizes, hashlib.sha256(page).hexdigest())
 
     def _require_new(self, name: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyproj
+import rasterio.warp
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 
 from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
@@ -22,6 +24,7 @@ MIN_PX, MAX_PX = 1024, 2048
 MERCATOR = 3857
 _MAX_LATITUDE = 85.05
 _QUALITY = 80
+_WARP_TOLERANCE_CELLS = 0.01
 UNKNOWN = ClassLabel(255, "unknown", UNKNOWN_COLOUR, hatched=True)
 
 
@@ -71,19 +74,86 @@ def mercator_grid(grid: Grid, max_px: int) -> Grid:
 
 
 def class_rgba(r: Raster, classes: tuple[ClassLabel, ...], to: Grid) -> NDArray[np.uint8]:
-    """The colours of a class raster on a mercator grid; unknown cells and hatched classes are hatched and opaque."""
-    codes = align(r, to=to, how="nearest").values.astype(np.uint8)
+    """The colours of a class raster on a mercator grid; unknown cells and hatched classes are hatched and opaque.
+
+    Where the picture is fine enough to show every cell of the raster, each of its cells shows the nearest one. Where it
+    `merges` them, each shows the gravest of those that it touches, so that no grave cell is lost: the last of the plain
+    classes, if there are two or more; else what is unknown or hatched, the earlier class before the later; else the
+    later of the other classes.
+    """
+    if merges(r.grid, to):
+        codes, inside = _gravest(r, classes, to)
+    else:
+        codes, inside = align(r, to=to, how="nearest").values.astype(np.uint8), _inside(r.grid, to)
     plain, lines = np.full((2, 256, 3), rgb(UNKNOWN.colour), np.uint8)
     for c in (*classes, UNKNOWN):
         plain[c.code] = _paper(c.colour) if c.hatched else rgb(c.colour)
         lines[c.code] = rgb(c.colour)
     colours = np.where(_hatch(to.shape)[..., None], lines[codes], plain[codes])
-    return _framed(colours, _inside(r.grid, to))
+    return _framed(colours, inside)
+
+
+def merges(grid: Grid, to: Grid) -> bool:
+    """True where some cell of `grid` may hold the centre of no cell of the mercator grid `to`."""
+    east, south = _cell_sides(grid)
+    return bool(to.cell[0] * math.sqrt(2) > min(east.min(), south.min()))
+
+
+def _cell_sides(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Width and height in mercator of nine cells of `grid`, in its corners, in its middle and along its edges."""
+    rows, cols = (np.unique([0, n // 2, n - 1]) for n in grid.shape)
+    col, row = (a.ravel() for a in np.meshgrid(cols, rows))
+    transformer = pyproj.Transformer.from_crs(grid.crs, MERCATOR, always_xy=True)
+    x, y = transformer.transform(*(grid.transform * np.array([[col, col + 1, col], [row, row, row + 1]])))
+    return np.hypot(x[1] - x[0], y[1] - y[0]), np.hypot(x[2] - x[0], y[2] - y[0])
+
+
+def _gravest(r: Raster, classes: tuple[ClassLabel, ...], to: Grid) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The code of the gravest cell that each cell of `to` touches, and whether it touches any."""
+    order = _by_gravity(classes)
+    rank = np.full(256, order.index(UNKNOWN.code) + 1, np.uint16)  # 0 is outside
+    rank[order] = np.arange(1, len(order) + 1)
+    ranks, grid = _blocks(r, rank, to.cell[0])
+    found = np.zeros(to.shape, np.uint16)
+    rasterio.warp.reproject(
+        ranks,
+        found,
+        src_transform=grid.transform,
+        src_crs=grid.crs.to_wkt(),
+        src_nodata=0,
+        dst_transform=to.transform,
+        dst_crs=to.crs.to_wkt(),
+        dst_nodata=0,
+        resampling=Resampling.max,
+        tolerance=_WARP_TOLERANCE_CELLS,
+    )
+    return np.array([UNKNOWN.code, *order], np.uint8)[found], found > 0
+
+
+def _by_gravity(classes: tuple[ClassLabel, ...]) -> list[int]:
+    """The codes, the gravest last; see `class_rgba`."""
+    named = [c for c in classes if c.code != UNKNOWN.code]
+    plain, hatched = ([c.code for c in named if c.hatched == wanted] for wanted in (False, True))
+    top = plain[-1:] if len(plain) > 1 else []
+    return [*plain[: len(plain) - len(top)], *reversed(hatched), UNKNOWN.code, *top]
+
+
+def _blocks(r: Raster, rank: NDArray[np.uint16], width: float) -> tuple[NDArray[np.uint16], Grid]:
+    """The highest rank in blocks of whole cells that are at most `width` wide and high in mercator, and their grid."""
+    per_row, per_col = (max(1, int(width / sides.max())) for sides in _cell_sides(r.grid))
+    rows, cols = r.grid.shape
+    starts = np.arange(0, cols, per_row)
+    strips = (rank[r.values[i : i + per_col].astype(np.uint8)].max(axis=0) for i in range(0, rows, per_col))
+    ranks = np.stack([np.maximum.reduceat(strip, starts) for strip in strips])
+    return ranks, Grid(r.grid.transform * Affine.scale(per_row, per_col), ranks.shape, r.grid.crs)
 
 
 def ramp_rgba(r: Raster, ramp: str, limits: tuple[float, float], to: Grid) -> NDArray[np.uint8]:
-    """The colours of a continuous raster on a mercator grid; unknown cells are hatched and opaque."""
-    values = align(r, to=to, how="bilinear").values
+    """The colours of a continuous raster on a mercator grid; unknown cells are hatched and opaque.
+
+    Values beyond `limits`, infinite ones too, have the colour of the limit.
+    """
+    values = align(replace(r, values=np.clip(r.values, *limits)), to=to, how="bilinear").values
     unknown = np.isnan(values)
     share = (np.where(unknown, limits[0], values) - limits[0]) / (limits[1] - limits[0])
     colours = ramp_colours(share, ramp)

@@ -59,30 +59,31 @@ def encoded(geometry: NDArray[Any], corner: tuple[int, int]) -> list[list[Any]]:
     """Per shape its parts: a part is a path for points and lines, and a list of rings for areas.
 
     A path is [east, north, step east, step north, ...] from `corner`, in steps of a millionth of a degree (0.11 m
-    north); steps that do not move are left out, and rings do not repeat their first point.
+    north); steps that do not move are left out, and the rings of areas do not repeat their first point.
     """
     parts, owner = shapely.get_parts(geometry, return_index=True)
     coded: list[list[Any]] = [[] for _ in range(len(geometry))]
     area = kinds(parts) == AREA
-    for index, path in zip(owner[~area], _paths(parts[~area], corner), strict=True):
+    for index, path in zip(owner[~area], _paths(parts[~area], corner, closed=False), strict=True):
         coded[index].append(path)
     rings, ring_owner = shapely.get_rings(parts[area], return_index=True)
     area_parts: list[list[Any]] = [[] for _ in range(int(area.sum()))]
-    for index, path in zip(ring_owner, _paths(rings, corner), strict=True):
+    for index, path in zip(ring_owner, _paths(rings, corner, closed=True), strict=True):
         area_parts[index].append(path)
     for index, part in zip(owner[area], area_parts, strict=True):
         coded[index].append(part)
     return coded
 
 
-def _paths(simple: NDArray[Any], corner: tuple[int, int]) -> list[list[int]]:
+def _paths(simple: NDArray[Any], corner: tuple[int, int], *, closed: bool) -> list[list[int]]:
+    """The path of each point or line; those that are `closed` anyway go without their last point."""
     xy, owner = shapely.get_coordinates(simple, return_index=True)
     steps = np.rint(xy * STEPS_PER_DEGREE).astype(np.int64) - corner
     first = np.diff(owner, prepend=-1) > 0
     delta = np.diff(steps, axis=0, prepend=np.zeros((1, 2), np.int64))
     delta[first] = steps[first]
     kept = first | (delta != 0).any(axis=1)
-    closing = shapely.get_type_id(simple)[owner] == 2
-    kept &= ~(closing & np.append(first[1:], True) & ~first)
+    if closed:
+        kept &= ~np.append(first[1:], True) | first
     counts = np.bincount(owner[kept], minlength=len(simple))
     return [block.ravel().tolist() for block in np.split(delta[kept], np.cumsum(counts)[:-1])] if len(simple) else []

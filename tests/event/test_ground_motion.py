@@ -138,3 +138,16 @@ def test_what_the_model_does_not_know_is_refused():
         scenario_shaking(QUAKE, GRID, vs30_m_s=site(400.0, other))
     with pytest.raises(InputError, match="but 'm/s' is needed"):
         scenario_shaking(QUAKE, GRID, vs30_m_s=Raster(np.full(GRID.shape, 0.4, np.float32), GRID, "vs30", "km/s"))
+
+
+def test_each_mechanism_has_its_own_largest_magnitude(caplog):
+    """Boore et al. 2014 as pygmm states it: M 3 to 8.5 for strike-slip and reverse faults, 3 to 7 for normal ones."""
+    grid = Grid.from_bounds((102.8, 35.0, 103.0, 35.2), cell=0.1, crs=4326)
+    large = Earthquake(7.5, 102.8, 35.7, 10.0, TIME)
+    with pytest.raises(InputError, match=r"the magnitude 7.5 lies outside .* for normal faults \(3 to 7\)"):
+        scenario_shaking(large, grid, vs30_m_s=site(400.0, grid), mechanism="normal")
+    for mechanism in ("reverse", "strike_slip", "unspecified"):
+        assert np.isfinite(scenario_shaking(large, grid, vs30_m_s=site(400.0, grid), mechanism=mechanism).pga_g.values).all()
+    edge = Earthquake(7.0, 102.8, 35.7, 10.0, TIME)
+    assert np.isfinite(scenario_shaking(edge, grid, vs30_m_s=site(400.0, grid), mechanism="normal").pga_g.values).all()
+    assert caplog.records == []  # within the limits pygmm has nothing to complain about

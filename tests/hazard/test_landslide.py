@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hazardgeo import levels
 from hazardgeo.errors import InputError
+from hazardgeo.grid import Grid
 from hazardgeo.hazard import glim_codes, nowicki_jessee_2018
+from hazardgeo.hazard.field import state_codes
 
 PLACE = {"pgv_cm_s": 30.0, "slope_deg": 30.0, "lithology": "su", "land_cover": 20, "cti": 6.0}
 
@@ -34,8 +37,10 @@ def test_operational_variant_agrees_with_another_implementation(vectors):
     )
     shown = (rows.al22_lse_pct > 0).to_numpy()
     shaken = rows.pgv_cms.to_numpy() > 0
-    masked = result.state == 3
+    masked = np.isnan(result.sigma)
     assert (masked == ~shown).all()
+    assert np.isin(result.state[masked], (2, 3)).all()
+    assert np.isin(result.state[~masked], (1, 2)).all()
     np.testing.assert_allclose(result.probability[shown & shaken], rows.al22_prob[shown & shaken], rtol=6e-10)
     np.testing.assert_allclose(100.0 * result.area_fraction[shown & shaken], rows.al22_lse_pct[shown & shaken], rtol=6e-10)
     assert (result.probability[masked] == 0).all()
@@ -76,7 +81,8 @@ def test_agrees_with_the_usgs_code_on_a_real_event(vectors):
     np.testing.assert_allclose(result.area_fraction[known], case["model"][known], atol=4e-8, rtol=1e-6)
     shown = known & case["nonzero"]
     np.testing.assert_allclose(result.probability[shown], case["P"][shown], atol=4e-8, rtol=1e-6)
-    assert ((result.state == 3)[known] == ~case["nonzero"][known]).all()
+    assert (np.isnan(result.sigma)[known] == ~case["nonzero"][known]).all()
+    assert np.isin(result.state[known & ~case["nonzero"]], (2, 3)).all()
 
 
 def test_sigma_is_the_slope_of_the_share_times_the_scatter_of_shaking():
@@ -99,6 +105,16 @@ def test_four_kinds_of_cells_stay_apart():
     assert result.area_fraction[1] == 0
     assert result.area_fraction[4] == 0
     assert result.area_fraction[3] == pytest.approx(float(nowicki_jessee_2018(**{**PLACE, "pgv_cm_s": 211.0}).area_fraction))
+
+
+def test_the_states_of_a_cell_rank_as_they_do_where_levels_are_combined():
+    met = np.array([[m, o, k] for m in (True, False) for o in (True, False) for k in (True, False)])
+    state = state_codes(missing=met[:, 0], outside=met[:, 1], masked=met[:, 2])
+    grid = Grid.from_bounds((0, 0, 8, 1), cell=1, crs=32648)
+    one = {"missing": (0, met[:, 0]), "outside": (2, met[:, 1]), "masked": (3, met[:, 2])}
+    row = {k: np.where(on, code, 1).astype(np.uint8)[None] for k, (code, on) in one.items()}
+    parts = {k: levels.single(k, np.ones((1, 8), np.uint8), states, grid) for k, states in row.items()}
+    assert state.tolist() == levels.combine(parts).state.values[0].tolist() == [0, 0, 0, 0, 2, 2, 3, 1]
 
 
 def test_unknown_class_or_pga_is_missing_input(make_raster):

@@ -142,6 +142,14 @@ def test_caps_are_outside_the_range():
     assert int(zhu_2015(pga_g=0.3, magnitude=6.9, cti=16.0, vs30_m_s=250.0).state) == 2
 
 
+def test_a_masked_cell_that_is_outside_the_range_too_reads_outside_the_range():
+    steep_and_wet = zhu_2017_general(**{**PLACE, "precipitation_mm": 3000.0}, slope_deg=10.0)
+    assert (int(steep_and_wet.state), float(steep_and_wet.area_fraction)) == (2, 0.0)
+    rock_and_wet = zhu_2015(pga_g=0.3, magnitude=6.9, cti=16.0, vs30_m_s=700.0)
+    assert (int(rock_and_wet.state), float(rock_and_wet.area_fraction)) == (2, 0.0)
+    assert int(zhu_2017_general(**{**PLACE, "precipitation_mm": np.nan}, slope_deg=10.0).state) == 0
+
+
 def test_impossible_magnitude_and_vs30_are_refused():
     with pytest.raises(InputError, match="the magnitude is 62"):
         zhu_2015(pga_g=0.3, magnitude=62, cti=8.0, vs30_m_s=250.0)

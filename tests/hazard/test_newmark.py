@@ -24,14 +24,30 @@ def test_water_to_the_surface_takes_the_buoyant_share_of_friction():
     assert float(wet) == pytest.approx(0.5 + 1.0 - 9.81 / 20.0, rel=1e-12)
 
 
-def test_level_ground_is_infinitely_safe_at_rest_and_never_slides():
-    fs = infinite_slope_fs(np.array([0.0]), **SOIL)
-    ac_g = critical_acceleration(fs, np.array([0.0]))
-    assert np.isposinf(fs).all()
-    assert np.isposinf(ac_g).all()
-    displacement = jibson_2007_eq7(ac_g=ac_g, pga_g=np.array([1.5]), magnitude=7.0)
-    assert displacement.median_cm[0] == 0.0
-    assert displacement.state[0] == 1
+def test_level_ground_resists_with_its_cohesion_and_its_friction():
+    for soil in (SOIL, {**SOIL, "cohesion_kpa": 0.0, "saturation": 1.0}):
+        strength = soil["cohesion_kpa"] / 40.0 + np.tan(np.radians(30.0)) * (1.0 - soil["saturation"] * 9.81 / 20.0)
+        fs = infinite_slope_fs(np.array([0.0]), **soil)
+        assert fs[0] > 1e4
+        assert critical_acceleration(fs, np.array([0.0]))[0] == pytest.approx(strength, rel=1e-4)
+
+
+def test_displacement_does_not_jump_where_the_ground_becomes_level():
+    slope = np.array([0.0, 1e-6, 1e-4, 1e-3, 1e-2])
+    for soil in (SOIL, {**SOIL, "cohesion_kpa": 0.0}, {**SOIL, "cohesion_kpa": 0.0, "saturation": 1.0}):
+        ac_g = critical_acceleration(infinite_slope_fs(slope, **soil), slope)
+        displacement = jibson_2007_eq7(ac_g=ac_g, pga_g=np.full(5, 2.0), magnitude=6.2)
+        assert displacement.median_cm[0] > 0
+        np.testing.assert_allclose(displacement.median_cm, displacement.median_cm[0], rtol=0.01)
+        assert (displacement.state == displacement.state[0]).all()
+    weak_shaking = jibson_2007_eq7(ac_g=critical_acceleration(infinite_slope_fs(0.0, **SOIL), 0.0), pga_g=0.4, magnitude=6.2)
+    assert (float(weak_shaking.median_cm), int(weak_shaking.state)) == (0.0, 1)
+
+
+def test_level_cells_agree_as_rasters_of_single_precision(make_raster):
+    slope = make_raster([[0.0, 0.01]], unit="deg")
+    ac_g = critical_acceleration(infinite_slope_fs(slope, **SOIL), slope)
+    np.testing.assert_allclose(ac_g.values, 0.25 + np.tan(np.radians(30.0)), rtol=1e-3)
 
 
 def test_slope_that_fails_at_rest_has_no_critical_acceleration():

@@ -203,3 +203,41 @@ def test_odd_extra_dimensions_and_missing_crs_are_read_as_they_are(data_case: Ca
     again = read_cloud(tmp_path / "again.laz")
     for name in ("Colors", "Reserved", "Flags", "Intensity_extra", "Time"):
         np.testing.assert_array_equal(again.attributes[name], read.attributes[name])
+
+
+@pytest.mark.parametrize(
+    "record", [b'{"kindx": 1}', b"[1]", b"5", b'{"kind": "high", "vertical": null}', b"\xff\xfe", b"[" * 9999]
+)
+def test_a_damaged_note_of_the_heights_does_not_count_and_is_named(tmp_path: Path, record: bytes) -> None:
+    write_cloud(cloud(), tmp_path / "c.las")
+    las = laspy.read(tmp_path / "c.las")
+    next(v for v in las.header.vlrs if v.user_id == "hazardgeo").record_data = record
+    las.write(tmp_path / "d.las")
+    assert "its note of the height reference is damaged and does not count" in cloud_info(tmp_path / "d.las").notes
+    with pytest.warns(HazardGeoWarning, match="note of the height reference is damaged"):
+        read = read_cloud(tmp_path / "d.las")
+    assert read.height == Height("orthometric", "EPSG:5737")  # of the compound CRS, which is whole
+
+
+@pytest.mark.parametrize(
+    ("point_format", "stored", "steps"), [(8, "scan_angle", [2500, -15000, 1]), (3, "scan_angle_rank", [15, -90, 0])]
+)
+def test_scan_angle_user_data_and_infrared_are_kept(tmp_path: Path, point_format: int, stored: str, steps: list[int]) -> None:
+    header = laspy.LasHeader(version="1.4" if point_format > 5 else "1.2", point_format=point_format)
+    header.scales, header.offsets = np.full(3, 0.001), XYZ.min(axis=0)
+    las = laspy.LasData(header)
+    las.x, las.y, las.z = XYZ.T
+    las.user_data, las[stored] = np.array([0, 7, 255], np.uint8), np.array(steps)
+    if point_format == 8:
+        las.nir = np.array([0, 300, 65535], np.uint16)
+    las.write(tmp_path / "c.las")
+    read = read_cloud(tmp_path / "c.las", crs=32648)
+    assert read.attributes["user_data"].tolist() == [0, 7, 255]
+    np.testing.assert_allclose(read.attributes["scan_angle_deg"], [15, -90, 0.006 if point_format == 8 else 0], rtol=1e-6)
+    write_cloud(read, tmp_path / "d.laz")
+    again = read_cloud(tmp_path / "d.laz")
+    assert ("nir" in again.attributes) == (point_format == 8)
+    for name in set(read.attributes):
+        np.testing.assert_array_equal(again.attributes[name], read.attributes[name])
+    with pytest.raises(InputError, match="'scan_angle_deg' must lie between -180 and 180"):
+        write_cloud(cloud(scan_angle_deg=[0, np.nan, 0]), tmp_path / "e.laz")

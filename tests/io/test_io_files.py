@@ -84,3 +84,12 @@ def test_plain_text_is_utf8_and_binary_is_no_text() -> None:
     assert files.encoding_of(b"a,b\n1,2\n") == "utf-8-sig"
     with pytest.raises(FormatError, match="binary"):
         files.encoding_of(b"PK\x03\x04\0\0\0")
+
+
+def test_a_name_as_long_as_a_folder_allows_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("灾" * 83 + ".txt")  # 253 bytes, of the usual 255
+    with files.atomic(target) as temporary:
+        assert len(temporary.name.encode()) < 60
+        temporary.with_name(temporary.stem + ".plain.tif").touch()
+        temporary.touch()
+    assert [p.name for p in tmp_path.iterdir()] == [target.name]

@@ -273,3 +273,59 @@ def test_every_nan_is_written_with_the_same_bits(tmp_path, make_raster):
     write_raster(plain, tmp_path / "a.tif")
     write_raster(signed, tmp_path / "b.tif")
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+WHOLE = '"name": "n", "unit": "m", "height": null, "classes": [], "tags": {}'
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "[1]",
+        "5",
+        '"x"',
+        "{}",
+        "{" + WHOLE.replace("null", '{"kindx": 1}') + "}",
+        "{" + WHOLE.replace("null", "3") + "}",
+        "{" + WHOLE.replace("[]", "[1]") + "}",
+        "{" + WHOLE.replace("[]", '[{"code": 999, "label": "", "colour": "#000000", "hatched": false}]') + "}",
+        "{" + WHOLE.replace("[]", '[{"code": 9, "label": "", "colour": "red", "hatched": false}]') + "}",
+        "{" + WHOLE.replace('"tags": {}', '"tags": {"a": 1}') + "}",
+        "{" + WHOLE.replace('"tags": {}', '"tags": [1]') + "}",
+        "{" + WHOLE.replace('"m"', "5") + "}",
+        "[" * 9999,
+    ],
+)
+def test_a_damaged_record_leaves_what_any_program_reads(tmp_path: Path, make_raster: Callable[..., Raster], record: str) -> None:
+    path = tmp_path / "a.tif"
+    write_raster(make_raster([[1.0, np.nan]], name="depth", unit="cm"), path)
+    with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.update_tags(HAZARDGEO_RASTER=record)
+    read = read_raster(path)
+    np.testing.assert_array_equal(read.values, [[1.0, np.nan]])
+    assert (read.name, read.unit, read.height, read.classes, dict(read.tags)) == ("depth", "cm", None, (), {})
+
+
+def test_a_raster_with_a_long_name_in_chinese_is_written(tmp_path: Path, make_raster: Callable[..., Raster]) -> None:
+    path = tmp_path / ("灾" * 80 + ".tif")
+    write_raster(make_raster([[1.0]]), path)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+ODD_NAN = {
+    "float32": np.array([0x7FC00000, 0xFFC00000, 0x7F800001, 0x7FC12345], np.uint32).view(np.float32),
+    "float64": np.array([0x7FF8 << 48, 0xFFF8 << 48, (0x7FF0 << 48) + 1, (0x7FF8 << 48) + 99], np.uint64).view(np.float64),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int32", "bool"])
+def test_what_was_read_is_written_with_the_same_bytes(tmp_path: Path, dtype: str) -> None:
+    cells = np.arange(8, dtype=np.int64).reshape(2, 4).astype(dtype)
+    cells[0] = ODD_NAN.get(dtype, np.array([0, 1, 255, 7]).astype(dtype))
+    grid = Grid(UTM, cells.shape, 32648)  # type: ignore[arg-type]
+    classes = (ClassLabel(7, "seven", "#102030"),) if dtype == "uint8" else ()
+    write_raster(Raster(cells, grid, "n", "m", Height("orthometric", "EPSG:5737"), classes, {"a": "b"}), tmp_path / "a.tif")
+    read = read_raster(tmp_path / "a.tif")
+    write_raster(read, tmp_path / "b.tif")
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    np.testing.assert_array_equal(read.values, cells)

@@ -204,3 +204,11 @@ def test_toy_files_without_a_closing_tag_are_placed_by_coordinates(data_case: Ca
     np.testing.assert_allclose(shaking.pga_g.values, [[0.72, 0.11], [0.24, 0.54]], rtol=1e-6)
     np.testing.assert_allclose(shaking.sigma_ln_pga.values, [[0.49, 0.16], [0.43, 0.32]], rtol=1e-6)
     assert read_shakemap(folder / "pager_nyc_scenario_m5.8_grid.xml").grid.cell[1] == pytest.approx(3.04 / 122)
+
+
+@pytest.mark.parametrize("encoding", ["bogus", "gb18030"])
+def test_an_encoding_that_the_parser_does_not_know_is_named(tmp_path: Path, encoding: str) -> None:
+    path = grid_xml(tmp_path / "grid.xml")
+    path.write_text(path.read_text().replace('version="1.0"', f'version="1.0" encoding="{encoding}"'))
+    with pytest.raises(FormatError, match=r"grid\.xml has an encoding that is not read: .*; save it as UTF-8"):
+        read_shakemap(path)

@@ -104,3 +104,28 @@ def test_a_japanese_shelter_list_is_read(data_case: Callable[[str], Path]) -> No
         read = read_vector(path)
     assert len(read) == known
     assert read.geometry.x.between(136, 138).all()
+
+
+def test_codes_keep_all_their_digits(tmp_path: Path) -> None:
+    rows = "bank,citizen,short,lon,lat\n62292710020000000012,620000199001011234,123456789012345,102,35\n1,,2,102,35\n"
+    read = read_vector(put(tmp_path / "t.csv", rows))
+    assert read["bank"].tolist() == ["62292710020000000012", "1"]
+    assert read["citizen"].tolist()[0] == "620000199001011234"
+    assert pd.isna(read["citizen"][1])
+    assert read["short"].tolist() == [123456789012345, 2]
+
+
+def test_a_site_may_be_named_like_a_missing_value(tmp_path: Path) -> None:
+    rows = "name,kind,people,lon,lat\nNA,NULL,NA,102,35\nNone,NULL,30,102,35\nHall,NULL,,102,35\n"
+    read = read_vector(put(tmp_path / "t.csv", rows))
+    assert read["name"].tolist() == ["NA", "None", "Hall"]
+    assert read["kind"].tolist() == ["NULL"] * 3
+    np.testing.assert_array_equal(read["people"], [np.nan, 30, np.nan])
+
+
+def test_text_stays_in_its_cell_whatever_separates_the_cells(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"name": ["x;=1+1", "\n=3", 'say "a"'], "n": [1.5, np.nan, 3]}), tmp_path / "t.csv")
+    lines = (tmp_path / "t.csv").read_text(encoding="utf-8-sig")
+    assert lines == '"name","n"\n"x;=1+1",1.5\n"\'\n=3",""\n"say ""a""",3.0\n'
+    read = pd.read_csv(tmp_path / "t.csv", encoding="utf-8-sig", sep=";")
+    assert not read.iloc[:, 0].str.startswith("=").any()

@@ -1,6 +1,7 @@
 import geopandas as gpd
 import numpy as np
 import pytest
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, Point, Polygon, box
@@ -8,6 +9,8 @@ from shapely import LineString, Point, Polygon, box
 from hazardgeo import levels as lv
 from hazardgeo import network
 from hazardgeo.errors import CrsError, InputError
+from hazardgeo.grid import Grid
+from hazardgeo.raster import Raster
 
 E0, N0 = 500_000.0, 4_000_000.0
 LOW, MISSING, OUTSIDE, MASKED = (1, 1), (0, 0), (0, 2), (0, 3)
@@ -24,9 +27,13 @@ def levels_of(make_grid, cells, cell=10.0):
     )
 
 
-def net_of(*lines):
+PLAIN_GRID = Grid.from_bounds((E0 - 100, N0 - 100, E0 + 100, N0 + 100), cell=10, crs=32648)
+PLAIN = Raster(np.zeros(PLAIN_GRID.shape, np.float32), PLAIN_GRID, "elevation", "m")
+
+
+def net_of(*lines, dem=PLAIN):
     geometry = [LineString([(E0 + x, N0 - y) for x, y in line]) for line in lines]
-    return network.build(gpd.GeoDataFrame(geometry=geometry, crs=32648))
+    return network.build(gpd.GeoDataFrame(geometry=geometry, crs=32648), dem=dem)
 
 
 def only(net):
@@ -100,6 +107,30 @@ def test_a_hazard_that_could_not_be_computed_leaves_nothing_open(make_grid):
     assert (status, reason) == ("unknown", "flood: no layer was given")
 
 
+def test_a_road_whose_slope_is_unknown_is_conditional_at_best(make_grid):
+    hazard = levels_of(make_grid, [[LOW, LOW, (3, 1), MISSING]])
+    high = PLAIN.values.copy()
+    high[:, 11:12] = np.nan  # 10 to 20 m east of the corner
+    lines = [(1, 5), (4, 5)], [(6, 5), (18, 5)], [(15, 4), (25, 4)], [(15, 6), (35, 6)]
+    holed = network.cut(net_of(*lines, dem=PLAIN.like(high, "elevation", "m")), {"landslide": hazard})
+    assert holed.edges["slope_known"].tolist() == [True, False, False, False]
+    assert holed.edges["status"].tolist() == ["open", "conditional", "conditional", "unknown"]
+    assert holed.edges["reason"].tolist() == [
+        "landslide: low",
+        "slope unknown: no elevation",
+        "landslide: high; slope unknown: no elevation",
+        "landslide: input missing",
+    ]
+
+
+def test_without_an_elevation_model_no_road_is_open(make_grid):
+    net = net_of([(1, 5), (4, 5)], dem=None)
+    assert only(network.cut(net, {"landslide": levels_of(make_grid, [[LOW] * 4])})) == [
+        "conditional",
+        "slope unknown: no elevation",
+    ]
+
+
 def test_the_network_given_is_not_changed(make_grid):
     net = net_of([(5, 5), (35, 5)])
     before = net.edges.copy()
@@ -116,10 +147,6 @@ CELLS = st.sampled_from([(1, 1), (2, 1), (3, 1), (4, 1), (0, 0), (0, 2), (0, 3),
     ends=st.tuples(*[st.floats(0, 40) for _ in range(4)]),
 )
 def test_a_road_is_open_only_where_all_cells_that_it_meets_are_assessed_below_high(cells, ends):
-    from affine import Affine
-
-    from hazardgeo.grid import Grid
-
     x0, y0, x1, y1 = ends
     if np.hypot(x1 - x0, y1 - y0) < 1.0:
         return

@@ -6,7 +6,7 @@ import pytest
 from shapely import LineString, MultiLineString, Point
 
 from hazardgeo import network
-from hazardgeo.errors import ConfigError, CrsError, InputError
+from hazardgeo.errors import ConfigError, CrsError, HazardGeoWarning, InputError
 
 E0, N0 = 500_000.0, 4_000_000.0
 
@@ -34,6 +34,26 @@ def test_ends_within_half_a_metre_are_joined_and_wider_gaps_are_not():
     apart = network.build(roads_of([(0, 0), (50, 0)], [(50.6, 0), (90, 0)]))
     assert joined.nodes["component"].nunique() == 1
     assert apart.nodes["component"].nunique() == 2
+
+
+def test_a_chain_of_short_pieces_keeps_its_length():
+    for piece_m in (0.1, 0.2, 0.45):
+        net = network.build(roads_of(*[[(i * piece_m, 0), ((i + 1) * piece_m, 0)] for i in range(400)]))
+        assert net.nodes["component"].nunique() == 1
+        assert net.edges["length_m"].sum() == pytest.approx(400 * piece_m, abs=1.0)  # only its two ends may have snapped
+
+
+def test_ends_side_by_side_do_not_pull_one_another_along():
+    comb = network.build(roads_of(*[[(i * 0.45, 0), (i * 0.45, 60)] for i in range(40)]))
+    tops = comb.nodes.geometry.x.to_numpy() - E0
+    assert tops.max() - tops.min() > 16.5  # 39 x 0.45 m, less half a metre at either side
+    assert len(comb.edges) >= 12  # teeth within half a metre of one another share ends, the comb does not become one line
+
+
+def test_ends_that_meet_almost_join_whatever_their_order():
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2], [2, 3, 1, 0]):
+        arms = [[(0.1, 0), (50, 0)], [(-0.1, 0), (-50, 0)], [(0, 0.15), (0, 50)], [(0, -0.1), (0, -50)]]
+        assert network.build(roads_of(*[arms[i] for i in order])).nodes["component"].nunique() == 1
 
 
 def test_zero_length_and_repeated_pieces_are_dropped_and_columns_kept():
@@ -99,11 +119,50 @@ def test_a_bridge_rises_evenly_over_the_valley(make_raster):
     assert through["minutes_uv"].sum() > 1.5 * 80 * flat
 
 
+FLAGS = [
+    ("yes", True), ("True", True), (True, True), ("T", True), ("y", True), (1, True), (1.0, True), ("viaduct", True),
+    ("building_passage", True), (" Covered ", True), ("no", False), ("F", False), ("f", False), ("n", False),
+    (False, False), (0, False), (0.0, False), ("0.0", False), (np.nan, False), (None, False), ("", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["bridge", "tunnel"])
+@pytest.mark.parametrize(("flag", "spans"), FLAGS)
+def test_every_way_of_saying_yes_and_no_to_a_bridge_is_understood(make_raster, column, flag, spans):
+    dem = make_raster([[abs(x - 50) * 0.5 for x in range(101)]] * 20)
+    roads = roads_of([(10.5, -10), (50.5, -10), (90.5, -10)])
+    roads[column] = np.array([flag], object)
+    level = network.build(roads, dem=dem).edges["minutes_uv"].sum() < 1.01 * 80 * 0.06 / (6 * np.exp(-0.175))
+    assert level == spans
+
+
+def test_a_flag_that_says_neither_yes_nor_no_is_no_bridge_and_warned_of(make_raster):
+    dem = make_raster([[abs(x - 50) * 0.5 for x in range(101)]] * 20)
+    line = [(10.5, -10), (50.5, -10), (90.5, -10)]
+    with pytest.warns(HazardGeoWarning, match=r"column 'bridge' says neither yes nor no for 2 of 3 roads \(such as 'maybe'\)"):
+        net = network.build(roads_of(line, line, line, bridge=["maybe", "no", "11"]), dem=dem)
+    assert net.edges["minutes_uv"].sum() > 1.5 * 80 * 0.06 / (6 * np.exp(-0.175))
+
+
+def test_bridges_and_tunnels_are_read_from_the_other_tags_of_openstreetmap(make_raster):
+    dem = make_raster([[abs(x - 50) * 0.5 for x in range(101)]] * 20)
+    line = [(10.5, -10), (50.5, -10), (90.5, -10)]
+    flat = 80 * 0.06 / (6 * np.exp(-0.175))
+    for tags in ('"bridge"=>"yes","layer"=>"1"', '"surface"=>"asphalt","tunnel"=>"building_passage"'):
+        assert network.build(roads_of(line, other_tags=[tags]), dem=dem).edges["minutes_uv"].sum() == pytest.approx(flat)
+    for tags in ('"bridge"=>"no"', '"old_bridge"=>"yes"', None):
+        assert network.build(roads_of(line, other_tags=[tags]), dem=dem).edges["minutes_uv"].sum() > 1.5 * flat
+    told = roads_of(line, bridge=["no"], tunnel=["no"], other_tags=['"bridge"=>"yes"'])
+    assert network.build(told, dem=dem).edges["minutes_uv"].sum() > 1.5 * flat
+
+
 def test_unknown_elevation_is_walked_as_flat_and_counted_in_the_notes(make_raster):
     values = np.zeros((20, 100))
     values[:, 50:] = np.nan
     net = network.build(roads_of([(0.5, -10), (45.5, -10)], [(60.5, -10), (75.5, -10)]), dem=make_raster(values))
-    assert net.notes == ("The slope of 25.0% of the road length is unknown; walking times there hold for flat ground.",)
+    assert len(net.notes) == 1
+    assert "slope of 25.0% of the road length is unknown" in net.notes[0]
+    assert net.edges.groupby("road")["slope_known"].all().tolist() == [True, False]
     assert net.edges["minutes_uv"].sum() == pytest.approx(60 * 0.06 / (6 * np.exp(-0.175)))
     assert "No elevation model" in network.build(roads_of([(0, 0), (9, 0)])).notes[0]
 

@@ -174,6 +174,9 @@ def test_places_that_are_no_points_or_elsewhere_are_refused():
     area = gpd.GeoDataFrame(geometry=[Point(E0, N0).buffer(3)], index=["school"], crs=32648)
     with pytest.raises(InputError, match="'school' of the destinations is not a point"):
         network.travel_times(net, good, area, limit_min=5)
+    nowhere = gpd.GeoDataFrame(geometry=gpd.points_from_xy([E0, np.nan, np.inf], [N0, np.nan, 5.0]), index=[3, 4, 5], crs=32648)
+    with pytest.raises(InputError, match=r"2 of 3 origins have no coordinates \(the first at index 4\); give them"):
+        network.travel_times(net, nowhere, good, limit_min=5)
     with pytest.raises(CrsError, match="EPSG:4326"):
         network.travel_times(net, good.to_crs(4326), good, limit_min=5)
     with pytest.raises(CrsError, match="origins have no CRS"):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 import tomllib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import geopandas
+import numpy as np
 import pandas as pd
 import pytest
 import tomli_w
 
-from hazardgeo import pipeline
+from hazardgeo import io, pipeline
+from hazardgeo.errors import InputError
 
 LIQUEFACTION_LAYERS = ("precipitation", "water_table", "distance_to_river", "distance_to_coast")
-HAZARD_INPUTS = ("shakemap", "bodies", "surveyed", "lithology", "land_cover", *LIQUEFACTION_LAYERS)
+HAZARD_INPUTS = ("shakemap", "bodies", "surveyed", "vs30", *LIQUEFACTION_LAYERS)
 
 
 def safe(out: Path) -> dict[str, float]:
@@ -32,21 +36,62 @@ def safe(out: Path) -> dict[str, float]:
     }
 
 
+def less(valley: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> dict[str, float]:
+    """What is safe after a change to the inputs of the valley, with its terrain as a dem."""
+    document = tomllib.loads(valley.read_text(encoding="utf-8"))
+    document["inputs"] = {name: str(valley.parent / path) for name, path in document["inputs"].items()}
+    del document["inputs"]["scan"], document["ground"]
+    change(document)
+    folder.mkdir(exist_ok=True)
+    scenario = folder / "less.toml"
+    scenario.write_text(tomli_w.dumps(document), encoding="utf-8")
+    pipeline.run(scenario, out=folder / "out")
+    return safe(folder / "out")
+
+
+@pytest.fixture(scope="module")
+def whole(demo: tuple[Path, object], valley: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """What is safe when everything is known."""
+    dem = str(demo[0] / "rasters" / "dem.tif")
+    found = less(valley, tmp_path_factory.mktemp("whole"), lambda d: d["inputs"].update(dem=dem))
+    assert all(found.values()), f"nothing is safe in the valley, so nothing can be lost: {found}"
+    return found
+
+
 @pytest.mark.parametrize("gone", HAZARD_INPUTS)
 def test_no_hazard_input_taken_away_raises_what_is_safe(
-    gone: str, demo: tuple[Path, object], valley: Path, tmp_path: Path
+    gone: str, whole: dict[str, float], demo: tuple[Path, object], valley: Path, tmp_path: Path
 ) -> None:
-    document = tomllib.loads(valley.read_text(encoding="utf-8"))
-    if gone not in document["inputs"]:
-        pytest.skip(f"the valley has no input {gone}")
-    del document["inputs"][gone]
-    for name, path in document["inputs"].items():
-        document["inputs"][name] = str(valley.parent / path)
-    scenario = tmp_path / "less.toml"
-    scenario.write_text(tomli_w.dumps(document), encoding="utf-8")
-    shutil.copytree(demo[0] / "rasters", tmp_path / "out" / "rasters")
-    shutil.copy(demo[0] / ".resume.json", tmp_path / "out")
-    (tmp_path / "out" / "layers.gpkg").unlink(missing_ok=True)
-    pipeline.run(scenario, out=tmp_path / "out")
-    whole, less = safe(demo[0]), safe(tmp_path / "out")
-    assert all(less[key] <= whole[key] + 1e-6 for key in whole), (whole, less)
+    def change(document: dict[str, Any]) -> None:
+        document["inputs"]["dem"] = str(demo[0] / "rasters" / "dem.tif")
+        del document["inputs"][gone]
+
+    found = less(valley, tmp_path / "less", change)
+    assert all(found[key] <= whole[key] + 1e-6 for key in whole), (whole, found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_masked_part_of_a_surface_raises_what_is_safe(
+    seed: int, whole: dict[str, float], demo: tuple[Path, object], valley: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    dem = io.read_raster(demo[0] / "rasters" / "dem.tif")
+    values = dem.values.copy()
+    for row, col in zip(rng.integers(0, values.shape[0], 15), rng.integers(0, values.shape[1], 15), strict=True):
+        values[row : row + 18, col : col + 18] = np.nan
+    water = io.read_raster(valley.parent / "inputs" / "water_table_m.tif")
+    dry = np.where(rng.random(water.values.shape) < 0.1, np.float32(np.nan), water.values)
+    io.write_raster(replace(dem, values=values), tmp_path / "dem.tif")
+    io.write_raster(replace(water, values=dry), tmp_path / "water.tif")
+    files = {"dem": str(tmp_path / "dem.tif"), "water_table": str(tmp_path / "water.tif")}
+    found = less(valley, tmp_path / "less", lambda d: d["inputs"].update(files))
+    assert all(found[key] <= whole[key] + 1e-6 for key in whole), (whole, found)
+
+
+def test_a_mapped_body_that_lost_its_place_is_refused(valley: Path, demo: tuple[Path, object], tmp_path: Path) -> None:
+    bodies = geopandas.read_file(valley.parent / "inputs" / "mapped_bodies.gpkg")
+    bodies.loc[0, "geometry"] = None
+    bodies.to_file(tmp_path / "bodies.gpkg")
+    files = {"dem": str(demo[0] / "rasters" / "dem.tif"), "bodies": str(tmp_path / "bodies.gpkg")}
+    with pytest.raises(InputError, match=r"1 features in bodies\.gpkg have no usable geometry"):
+        less(valley, tmp_path / "less", lambda d: d["inputs"].update(files))

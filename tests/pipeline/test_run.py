@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas
 import pandas as pd
 import pytest
+import tomli_w
 
 from hazardgeo import io, pipeline
 from hazardgeo.errors import ConfigError
@@ -58,7 +63,7 @@ def test_people_are_counted_once_in_tables_shapes_and_figures(demo: Demo) -> Non
     people = geopandas.read_file(out / "layers.gpkg", layer="people")
     assert (people["displaced_people"] + people["staying_people"] + people["not_assessed_people"] == people["people"]).all()
     assert people["displaced_people"].sum() == totals["displaced"]
-    assert manifest.headlines["People displaced"] == f"{totals['displaced']:,}"
+    assert manifest.headlines["People displaced"]["value"] == f"{totals['displaced']:,}"
 
 
 def test_the_planted_troubles_are_found(demo: Demo, valley: Path) -> None:
@@ -79,9 +84,9 @@ def test_the_second_run_gives_the_same_bytes_and_reads_surfaces_back(demo: Demo,
     assert {s.name: s.status for s in again.stages}["ground"] == "reused"
     anew = pipeline.run(valley, out=tmp_path / "anew", resume=False)
     assert {s.status for s in anew.stages} == {"done"}
-    hashes = {f.path: f.sha256 for f in first.outputs if f.path != "scenario.toml"}
+    hashes = {f.path: f.sha256 for f in first.outputs if f.path != "resolved.toml"}
     for manifest in (again, anew):
-        assert {f.path: f.sha256 for f in manifest.outputs if f.path != "scenario.toml"} == hashes
+        assert {f.path: f.sha256 for f in manifest.outputs if f.path != "resolved.toml"} == hashes
 
 
 def test_a_changed_option_is_not_served_from_the_last_run(demo: Demo, valley: Path, tmp_path: Path) -> None:
@@ -103,5 +108,52 @@ def test_an_unknown_stage_is_refused(valley: Path, tmp_path: Path) -> None:
 
 
 def test_the_resolved_scenario_runs_to_the_same_figures(demo: Demo, tmp_path: Path) -> None:
-    again = pipeline.run(demo[0] / "scenario.toml", out=tmp_path)
+    again = pipeline.run(demo[0] / "resolved.toml", out=tmp_path)
     assert again.headlines == demo[1].headlines
+
+
+def test_results_of_an_earlier_run_are_not_left_beside_new_ones(demo: Demo, valley: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo[0], tmp_path / "out")
+    (tmp_path / "out" / "own notes.txt").write_text("kept", encoding="utf-8")
+    manifest = pipeline.run(valley, out=tmp_path / "out", only="terrain")
+    left = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert left == {f.path for f in manifest.outputs} | {"manifest.json", ".resume.json", "own notes.txt"}
+
+
+def test_an_input_among_the_results_is_not_written_over(demo: Demo, tmp_path: Path) -> None:
+    shutil.copytree(demo[0], tmp_path / "out")
+    scenario = tmp_path / "again.toml"
+    scenario.write_text('[inputs]\ndem = "out/rasters/dem.tif"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="dem lies among the results"):
+        pipeline.run(scenario, out=tmp_path / "out")
+
+
+def test_a_surface_that_leans_on_another_file_is_not_taken_for_unchanged(demo: Demo, tmp_path: Path) -> None:
+    shutil.copy(demo[0] / "rasters" / "dem.tif", tmp_path / "dem.tif")
+    vrt = subprocess.run(
+        [sys.executable, "-c", VRT, str(tmp_path / "dem.tif"), str(tmp_path / "dem.vrt")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert vrt.returncode == 0, vrt.stderr
+    scenario = tmp_path / "vrt.toml"
+    scenario.write_text('[inputs]\ndem = "dem.vrt"\n', encoding="utf-8")
+    pipeline.run(scenario, out=tmp_path / "out", only="terrain")
+    dem = io.read_raster(tmp_path / "dem.tif")
+    io.write_raster(replace(dem, values=dem.values * 2), tmp_path / "dem.tif")
+    again = pipeline.run(scenario, out=tmp_path / "out", only="terrain")
+    assert {s.name: s.status for s in again.stages}["terrain"] == "done"
+
+
+def test_what_was_computed_is_kept_where_there_are_no_shelters(valley: Path, tmp_path: Path) -> None:
+    document = tomllib.loads(valley.read_text(encoding="utf-8"))
+    del document["inputs"]["sites"]
+    document["inputs"] = {name: str(valley.parent / path) for name, path in document["inputs"].items()}
+    scenario = tmp_path / "less.toml"
+    scenario.write_text(tomli_w.dumps(document), encoding="utf-8")
+    pipeline.run(scenario, out=tmp_path / "out")
+    assert geopandas.read_file(tmp_path / "out" / "layers.gpkg", layer="people")["displaced_people"].sum() > 0
+
+
+VRT = "import sys, rasterio.shutil; rasterio.shutil.copy(sys.argv[1], sys.argv[2], driver='VRT')"

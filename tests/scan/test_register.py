@@ -79,7 +79,7 @@ def test_scans_with_different_references_are_refused():
         scan.align(PointCloud(fixed.xyz, 32647), fixed)
     with pytest.raises(CrsError, match="needs metres"):
         scan.align(PointCloud(fixed.xyz, 4326), fixed)
-    with pytest.raises(InputError, match="max_distance_m must be a positive"):
+    with pytest.raises(InputError, match=r"max_distance_m must be a number of metres of at least 0\.001, not "):
         scan.align(fixed, fixed, max_distance_m=0.0)
     with pytest.raises(InputError, match="moving scan has 50 points"):
         scan.align(fixed.select(slice(0, 50)), fixed)
@@ -98,3 +98,18 @@ def test_without_open3d_the_message_names_the_commands(monkeypatch):
     cloud = PointCloud(gullies(500, 1), 32648)
     with pytest.raises(MissingPackageError, match=r"pip install open3d-cpu.*apt-get install libegl1 libusb-1.0-0 libgl1"):
         scan.align(cloud, cloud)
+
+
+@pytest.mark.parametrize("distance_m", [0.0, -1.0, 1e-9, 0.000999, np.nan, np.inf])
+def test_distances_that_no_scan_resolves_are_refused(distance_m):
+    cloud = PointCloud(gullies(200, 1), 32648)
+    with pytest.raises(InputError, match=r"must be a number of metres of at least 0\.001, not "):
+        scan.align(cloud, cloud, max_distance_m=distance_m)
+
+
+def test_what_open3d_cannot_do_is_said_in_one_line():
+    stray = PointCloud(np.vstack([gullies(200, 1), [[3e12, 3_950_000, 1800]]]), 32648)
+    with pytest.raises(InputError) as caught:
+        scan.align(stray, stray)
+    assert str(caught.value).startswith("Open3D cannot align the scans: voxel_size is too small; drop stray points far from")
+    assert "\n" not in str(caught.value)

@@ -139,11 +139,30 @@ def test_where_shaking_is_unknown_nobody_is_assessed_and_everybody_may_be_displa
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.floats(0, 50), max_size=12))
-def test_rounding_keeps_the_sum(expected):
-    whole = rounded(np.array(expected, float))
-    assert abs(whole.sum() - sum(expected)) <= 0.5 + 1e-6
-    assert (np.abs(whole - np.array(expected)) < 1 + 1e-6).all()
+@given(st.lists(st.floats(0, 50), min_size=1, max_size=12), st.integers(0, 11), st.floats(0, 50))
+def test_a_home_is_rounded_without_regard_to_the_others(expected, other, value):
+    whole = rounded(np.array(expected))
+    assert (np.abs(whole - np.array(expected)) < 1).all()
+    changed = [value if i == other else e for i, e in enumerate(expected)]
+    assert (rounded(np.array(changed)) == whole)[[i != other for i in range(len(expected))]].all()
+    assert rounded(np.array(expected[:1]))[0] == np.floor(expected[0] + 0.5)  # the first home to the nearest
+
+
+@settings(deadline=None, max_examples=40)
+@given(share=st.floats(0, 1), homes=st.integers(1, 5000))
+def test_rounding_many_equal_homes_keeps_their_sum(share, homes):
+    """Ostrowski: the golden ratio spreads n thresholds with a discrepancy of order log n."""
+    assert abs(rounded(np.full(homes, share)).sum() - homes * share) <= 1.5 + 0.5 * np.log(homes)
+
+
+def test_rounding_homes_of_all_sizes_keeps_their_sum_to_a_percent():
+    rng = np.random.default_rng(4)
+    expected = rng.integers(1, 9, 5000) * rng.beta(1, 6, 5000)
+    assert rounded(expected).sum() == pytest.approx(expected.sum(), rel=0.01)
+
+
+def test_whole_numbers_stay_as_they_are():
+    assert rounded(np.arange(500.0)).tolist() == list(range(500))
 
 
 @settings(deadline=None, max_examples=30)
@@ -169,8 +188,24 @@ def test_knowing_less_never_raises_the_people_reported_as_staying(pga, people, s
         level[:, hidden], state[:, hidden] = 0, 0 if how == "input missing" else 3
         hazards = {"a": hazard_of(level, state)}
     after = shelter.displaced(homes, shaking_of(surface), night_temp_c=-15, hazards=hazards)
-    assert after["staying_people"].sum() <= before["staying_people"].sum()
+    assert (after["staying_people"] <= before["staying_people"]).all()
+    assert (after["displaced_people"] <= before["displaced_people"]).all()
+    others = np.arange(4) != hidden
+    if how != "layer":
+        assert after[others].equals(before[others])
     assert (after[["displaced_people", "staying_people", "not_assessed_people"]].sum(axis=1) == people).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    pga=st.lists(st.one_of(st.just(np.nan), st.floats(0.005, 3)), min_size=4, max_size=4),
+    people=st.lists(st.integers(0, 9), min_size=4, max_size=4),
+)
+def test_the_displaced_lie_within_their_quantiles(pga, people):
+    result = shelter.displaced(homes_of(people), shaking_of(np.tile(pga, (4, 1))), night_temp_c=-15, hazards=LOW)
+    assert (result["displaced_p10"] <= result["displaced_people"]).all()
+    assert (result["displaced_people"] <= result["displaced_p90"]).all()
+    assert (result["displaced_p90"] <= result["people"]).all()
 
 
 @settings(deadline=None, max_examples=20)
@@ -187,6 +222,24 @@ def test_more_shaking_never_lowers_displacement(weak, factor):
 def test_numbers_of_people_that_make_no_sense_are_refused(people):
     with pytest.raises(InputError, match=r"people is .* at index 0"):
         shelter.displaced(homes_of(people), shaking_of(0.1), night_temp_c=-15)
+
+
+def test_more_people_than_can_be_counted_are_refused():
+    with pytest.raises(InputError, match=r"^people is 1e\+19 at index 0; it must be a whole number from 0 to 2147483648\.$"):
+        shelter.displaced(homes_of([1e19]), shaking_of(0.1), night_temp_c=-15)
+    assert shelter.displaced(homes_of([2**31]), shaking_of(4.0), night_temp_c=-15)["displaced_people"].sum() <= 2**31
+
+
+def test_the_message_about_bad_people_is_one_line_with_repeated_labels():
+    homes = homes_of([-3.0, 5.0]).set_axis([7, 7])
+    with pytest.raises(InputError, match=r"^people is -3.0 at index 7; it must be [^\n]*$"):
+        shelter.displaced(homes, shaking_of(0.1), night_temp_c=-15)
+
+
+def test_homes_without_coordinates_are_refused():
+    homes = gpd.GeoDataFrame({"people": [3, 4]}, geometry=gpd.points_from_xy([500_005, np.nan], [4_000_035, np.nan]), crs=32648)
+    with pytest.raises(InputError, match=r"1 of 2 homes have no coordinates \(the first at index 1\)"):
+        shelter.displaced(homes, shaking_of(0.1), night_temp_c=-15, hazards=LOW)
 
 
 def test_missing_inputs_are_named():

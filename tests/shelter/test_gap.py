@@ -4,7 +4,7 @@ import pytest
 from shapely import LineString, Point, box
 
 from hazardgeo import network, shelter
-from hazardgeo.errors import CrsError, MissingColumnError
+from hazardgeo.errors import CrsError, InputError, MissingColumnError
 from hazardgeo.network import RoadNetwork
 
 E0, N0 = 500_000.0, 4_000_000.0
@@ -149,3 +149,29 @@ def test_tables_that_are_not_ready_are_refused():
     result = shelter.coverage(homes, sites, net, limit_min=30)
     with pytest.raises(CrsError, match="not in the CRS of the homes"):
         shelter.coverage_gap(result, gpd.GeoDataFrame(geometry=[box(0, 0, 1, 1)], crs=4326))
+
+
+def test_a_site_that_capacity_could_not_check_is_conditional_even_if_it_was_screened_before():
+    sites = sites_at((90, 9, "open"), (95, 9, "open")).assign(unchecked=["", "toilets"])
+    homes, net = homes_at((10, 12)), street((0, 100, "open"))
+    assert causes(shelter.coverage(homes, sites, net, limit_min=30)) == {"sheltered": 9, "conditional": 3}
+
+
+def test_homes_and_sites_without_coordinates_are_refused():
+    net, homes, sites = street((0, 100, "open")), homes_at((10, 7), (20, 0)), sites_at((90, 9, "open"))
+    nowhere = homes.set_geometry(gpd.points_from_xy([E0, np.nan], [N0, np.nan], crs=32648))
+    with pytest.raises(InputError, match=r"1 of 2 homes have no coordinates \(the first at index 1\)"):
+        shelter.coverage(nowhere, sites, net, limit_min=30)
+    with pytest.raises(InputError, match="1 of 1 sites have no coordinates"):
+        shelter.coverage(homes, sites.set_geometry([Point(np.nan, np.nan)], crs=32648), net, limit_min=30)
+
+
+def test_a_home_that_nobody_assessed_is_not_one_where_nobody_is_displaced() -> None:
+    import pandas as pd
+
+    from hazardgeo.shelter import CAUSES, cause_column
+    from hazardgeo.shelter.gap import _main_cause
+
+    nobody = dict.fromkeys((cause_column(c) for c in CAUSES), [0, 0])
+    table = pd.DataFrame({**nobody, "not_assessed_people": [5, 0]})
+    assert _main_cause(table).tolist() == ["home not assessed", "nobody displaced"]

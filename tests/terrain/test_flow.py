@@ -156,3 +156,28 @@ def test_flow_refuses_other_units_geographic_grids_and_scales_below_a_cell():
         terrain.flow_direction(Raster(dem.values, degrees, "dem", "m"))
     with pytest.raises(InputError, match="at least one cell"):
         terrain.wetness(dem, scale_m=0.1)
+
+
+def test_inflow_is_unknown_below_the_edge_and_below_holes_only(make_raster) -> None:
+    # A roof whose ridge runs along the middle row of a wide raster: water leaves the ridge to both sides.
+    rows = np.abs(np.arange(9) - 4)[:, None]
+    z = 100.0 - 3.0 * rows + np.zeros((9, 9))
+    z[2, 4] = np.nan
+    found = terrain.inflow_unknown(make_raster(z)).values
+    assert not found[4, 1:-1].any()
+    assert not found[5:8, 1:-1].any()
+    assert found[0].all()
+    assert found[1, 3:6].all()
+    assert not found[1, [1, 7]].any()
+
+
+def test_masking_a_cell_never_lowers_wetness_where_inflow_is_known(make_raster) -> None:
+    rng = np.random.default_rng(5)
+    z = np.add.outer(np.linspace(60, 0, 30), np.abs(np.linspace(-9, 9, 30))) + rng.normal(0, 0.2, (30, 30))
+    whole = terrain.flow_accumulation(make_raster(z)).values
+    z[8:11, 13:16] = np.nan
+    holed = make_raster(z)
+    less, unknown = terrain.flow_accumulation(holed).values, terrain.inflow_unknown(holed).values
+    lowered = less < whole - 1e-6
+    assert lowered.any()
+    assert unknown[lowered].all()

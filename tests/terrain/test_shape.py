@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -120,7 +122,7 @@ def test_slope_refuses_what_is_not_an_elevation_on_a_metric_grid(make_raster):
         terrain.slope(Raster(np.zeros((3, 3), np.float32), degrees, "dem", "m"))
     with pytest.raises(InputError, match="holds uint8 codes, not elevations"):
         terrain.slope(make_raster(np.zeros((3, 3)), dtype="uint8"))
-    with pytest.raises(InputError, match="1 infinite elevations"):
+    with pytest.raises(InputError, match="1 elevations beyond 100,000 m, the first inf at row"):
         terrain.slope(make_raster([[np.inf, 0.0]]))
 
 
@@ -168,3 +170,23 @@ def test_the_lowest_value_in_a_disk_agrees_with_a_slow_search(z, radius, cell):
             inside = z[near & ~np.isnan(z)]
             expected[i, j] = inside.min() if inside.size else np.inf
     np.testing.assert_array_equal(disk_minimum(z, disk_chords(radius, cell)), expected)
+
+
+@pytest.mark.parametrize("value", [-1e6, 100_001, 3.4e38, -np.inf])
+@pytest.mark.parametrize("made", [terrain.slope, terrain.fill, terrain.wetness, terrain.flow_accumulation])
+def test_fill_values_are_no_elevations(made, value):
+    dem = plane(0.1, 0.1)
+    dem.values[2, 3] = value
+    with pytest.raises(
+        InputError, match=rf"1 elevations beyond 100,000 m, the first {re.escape(f'{value:g}')} at row 2, column 3"
+    ):
+        made(dem)
+
+
+def test_windows_wider_than_the_raster_take_all_of_it_and_no_time():
+    dem = plane(0.3, 0.4, shape=(5, 4))
+    dem.values[1, 1] += 2.0
+    wide = terrain.slope(dem, scale_m=2 * 5 - 1).values
+    np.testing.assert_allclose(terrain.slope(dem, scale_m=1e12).values, wide, rtol=1e-6)
+    far = terrain.relief(dem, radius_m=1e12).values
+    np.testing.assert_allclose(far, np.ptp(dem.values), rtol=1e-6)

@@ -7,6 +7,7 @@ import shapely
 
 from hazardgeo.errors import FormatError, InputError
 from hazardgeo.webmap import inline
+from hazardgeo.webmap.inline import ends_within_text
 
 
 def page(*children, **options):
@@ -88,3 +89,48 @@ def test_handlers_in_attribute_text_do_not_run_in_folium_pages(tmp_path, open_pa
     opened.tab.wait_for_timeout(100)
     assert opened.tab.evaluate("window.__x") is None
     assert opened.requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (lambda: page(folium.Marker([42, 1], popup="</script><script>document.title='x'</script>")), "ends within a text"),
+        (lambda: page(folium.Marker([42, 1], popup="A </script x> popup")), "'</script>' or breaks its quotes"),
+        (lambda: page(folium.Marker([42, 1], tooltip="`)</script><script>alert(1);`")), r"not, beginning with 'alert\(1\)"),
+        (lambda: page().replace("<body>", "<body><script>document.title='x'</script>"), r"beginning with \"document\.title='x'"),
+        (lambda: page().replace("<body>", '<body><script type="module">L.map(0)</script>'), r"beginning with 'L\.map\(0\)'|'var"),
+        (lambda: page().replace("L_NO_TOUCH = false;", "L_NO_TOUCH = false; evil();"), r"beginning with 'L_NO_TOUCH.*evil"),
+    ],
+)
+def test_scripts_that_folium_did_not_write_are_refused(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        inline(text(), tmp_path / "out.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "open_text"),
+    [
+        ("f(`<b>", True),
+        ("a = 'x", True),
+        ('a = "x\\"', True),
+        ("a = 'b\nc'", True),
+        ("/* it", True),
+        ("`a${`b${1}`}c", True),
+        ("a = '//'; b = `c", True),
+        ("a = 1 / 2; b = '`' / 3", False),
+        ("a = /[`'\"/]/g; b = /`/", False),
+        ("a = /* b/c's */ 1", False),
+        ("`a${`b${{c: 1}.c}`}d`", False),
+        ("`\\`\\${`", False),
+        ("// it's `\nf('it\\'s')", False),
+    ],
+)
+def test_a_script_ends_within_a_text_or_not(script, open_text):
+    assert ends_within_text(script) is open_text
+
+
+def test_quotes_and_comment_signs_in_popups_and_tooltips_are_no_open_text(tmp_path):
+    texts = ["It's `here`", 'a "school', "50 % // *or* /* less", "C:\\village", "{ and }"]
+    inline(page(*(folium.Marker([42, 1], popup=text, tooltip=text.replace("`", "")) for text in texts)), tmp_path / "out.html")
+    assert (tmp_path / "out.html").exists()

@@ -12,10 +12,15 @@ from PIL import Image
 
 from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
-from hazardgeo.raster import Raster
+from hazardgeo.raster import ClassLabel, Raster
 from hazardgeo.webmap import legend, picture
 from hazardgeo.webmap.layers import raster_layer
 
+LEVELS = (
+    ClassLabel(1, "low", "#fef0d9"),
+    ClassLabel(4, "very high", "#d7301f"),
+    ClassLabel(10, "not assessed", "#b39ddb", hatched=True),
+)
 GREY = {picture.rgb("#9e9e9e"), (226, 226, 226)}
 
 
@@ -122,7 +127,7 @@ def test_pictures_of_large_rasters_stay_within_the_limit_and_say_that_they_are_c
     )
     assert max(picture.mercator_grid(grid, 512).shape) == 512
     assert "coarser than the data" in layer.data(512)["note"]
-    assert layer.data(2048)["note"] == ""
+    assert layer.data(2048)["note"] == "Each cell of the picture shows the gravest class that it touches."
 
 
 @pytest.mark.parametrize(
@@ -176,3 +181,80 @@ def test_the_colour_bar_says_when_values_lie_beyond_its_ends(utm_grid):
     described = layer.data(256)["legend"]
     assert (described["bar"]["low"], described["bar"]["high"], described["bar"]["unit"]) == ("≤ -1", "≥ 2", "cm")
     assert described["entries"][0]["label"] == "unknown: under 1 % of the cells"
+
+
+def seen_near(rgba: np.ndarray, to: Grid, grid: Grid, cells: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """For each cell (row, column) of `grid`, whether its place in the picture or a neighbour has the colour."""
+    east, north = grid.transform * (cells[:, 1] + 0.5, cells[:, 0] + 0.5)
+    x, y = pyproj.Transformer.from_crs(grid.crs, 3857, always_xy=True).transform(east, north)
+    col, row = (np.floor(v).astype(int) for v in ~to.transform * (x, y))
+    hit = np.pad((rgba[..., :3] == colour).all(axis=-1) & (rgba[..., 3] == 255), 1)
+    return np.any([hit[row + 1 + i, col + 1 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)], axis=0)
+
+
+@pytest.mark.parametrize("max_px", [150, 400, 700])
+@pytest.mark.parametrize("crs", [32631, 4326])
+def test_coarser_pictures_lose_no_cell_of_the_gravest_class(crs, max_px):
+    cell = (1e-4, 42.5) if crs == 4326 else (10, 4_710_000)
+    west = 1.4 if crs == 4326 else 200_000  # well off the central meridian: the picture is turned against the grid
+    grid = Grid(Affine(cell[0], 0, west, 0, -cell[0], cell[1]), (701, 903), crs)  # type: ignore[arg-type]
+    rng = np.random.default_rng(4)
+    codes = rng.choice([1, 1, 1, 10, 255], grid.shape).astype(np.uint8)
+    cells = np.vstack([rng.integers((0, 0), grid.shape, (300, 2)), [(0, 0), (700, 902), (0, 902), (700, 0), (350, 902)]])
+    codes[tuple(cells.T)] = 4
+    to = picture.mercator_grid(grid, max_px)
+    rgba = picture.class_rgba(Raster(codes, grid, classes=LEVELS), LEVELS, to)
+    assert seen_near(rgba, to, grid, cells, (0xD7, 0x30, 0x1F)).all()
+
+
+def test_pictures_as_coarse_as_the_data_lose_no_cell_either():
+    grid = Grid(Affine(10, 0, 200_000, 0, -10, 4_710_000), (900, 900), 32631)  # type: ignore[arg-type]
+    cells = np.random.default_rng(5).integers(0, 900, (400, 2))
+    codes = np.ones(grid.shape, np.uint8)
+    codes[tuple(cells.T)] = 4
+    to = picture.mercator_grid(grid, 2048)
+    rgba = picture.class_rgba(Raster(codes, grid, classes=LEVELS), LEVELS, to)
+    assert seen_near(rgba, to, grid, cells, (0xD7, 0x30, 0x1F)).all()
+
+
+@pytest.mark.parametrize(
+    ("present", "shown"), [((1, 2), 2), ((2, 10), 10), ((2, 255), 255), ((10, 11), 10), ((10, 255), 255), ((255, 4, 2), 4)]
+)
+def test_the_last_plain_class_then_the_hatched_then_the_others_win(present, shown):
+    classes = (*LEVELS[:1], ClassLabel(2, "moderate", "#fdcc8a"), *LEVELS[1:], ClassLabel(11, "masked", "#90a4ae", hatched=True))
+    grid = Grid(Affine(10, 0, 370_000, 0, -10, 4_710_000), (400, 400), 32631)  # type: ignore[arg-type]
+    codes = np.resize(np.array(present, np.uint8), grid.shape)
+    to = picture.mercator_grid(grid, 40)
+    found = colours(block(picture.class_rgba(Raster(codes, grid, classes=classes), classes, to), to, 372_000, 4_708_000, half=10))
+    colour = picture.rgb({c.code: c.colour for c in (*classes, picture.UNKNOWN)}[shown])
+    assert colour in found
+    assert len(found) == (2 if shown in (10, 255) else 1)
+
+
+def test_where_one_class_is_plain_what_is_hatched_is_not_hidden_by_it():
+    states = (ClassLabel(0, "input missing", "#9e9e9e", hatched=True), ClassLabel(1, "assessed", "#ffffff"))
+    grid = Grid(Affine(10, 0, 370_000, 0, -10, 4_710_000), (400, 400), 32631)  # type: ignore[arg-type]
+    codes = np.ones(grid.shape, np.uint8)
+    codes[::20, ::20] = 0
+    to = picture.mercator_grid(grid, 20)
+    rgba = picture.class_rgba(Raster(codes, grid, classes=states), states, to)
+    assert (255, 255, 255) not in colours(block(rgba, to, 372_000, 4_708_000, half=8))
+
+
+def test_a_layer_whose_cells_are_merged_says_so(levels):
+    layer = raster_layer(levels, name="a", shown=True, opacity=1, note="N.", ramp="grey", limits=None)
+    assert layer.data(2048)["note"] == "N."
+    assert layer.data(50)["note"].startswith(
+        "N. Each cell of the picture shows the gravest class that it touches. The picture is"
+    )
+
+
+@pytest.mark.parametrize(("value", "end"), [(np.inf, 1), (-np.inf, 0), (1e30, 1)])
+def test_infinite_values_have_the_colour_of_the_limit(utm_grid, value, end):
+    values = np.full(utm_grid.shape, 3.0, np.float32)
+    values[50:] = value
+    to = picture.mercator_grid(utm_grid, 2048)
+    rgba = picture.ramp_rgba(Raster(values, utm_grid), "viridis", (0, 6), to)
+    assert colours(block(rgba, to, 370_300, 4_709_200)) == {picture.rgb(legend.STOPS["viridis"][-end])}
+    assert not GREY & colours(rgba[rgba[..., 3] == 255])
+    assert np.isinf(values).sum() == (5000 if np.isinf(value) else 0)

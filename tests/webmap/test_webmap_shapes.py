@@ -144,3 +144,9 @@ def test_unusable_layers_are_refused_with_the_reason():
         Style("red", "closed")
     with pytest.raises(InputError, match="the dash"):
         Style("#ff0000", "closed", dash="dotted")
+
+
+def test_rings_that_are_lines_are_drawn_closed():
+    ring = shapely.LinearRing([(0, 0), (1e-6, 0), (1e-6, 1e-6)])
+    assert shapes.encoded(np.array([ring]), (0, 0)) == [[[0, 0, 1, 0, 0, 1, -1, -1]]]
+    assert shapes.encoded(np.array([shapely.Polygon(ring)]), (0, 0)) == [[[[0, 0, 1, 0, 0, 1]]]]

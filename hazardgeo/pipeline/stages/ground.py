@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
+import numpy as np
 from annotated_types import Ge, Gt
 
 from hazardgeo import scan as _scan
@@ -29,10 +31,15 @@ def ground(
 
 
 def terrain(dem: Raster, *, slope_scale_m: Annotated[float, Gt(0)] | None = None) -> dict[str, Raster]:
-    """Slope at a stated scale (the cell where none is stated), aspect, hillshade and wetness."""
+    """Slope at a stated scale (the cell where none is stated), aspect, hillshade and wetness.
+
+    Wetness is unknown where water may come in from beyond the terrain, since it would be too low there.
+    """
+    wetness = _terrain.wetness(dem)
+    complete = np.where(_terrain.inflow_unknown(dem).values, np.nan, wetness.values).astype(np.float32)
     return {
         "slope": _terrain.slope(dem, scale_m=slope_scale_m),
         "aspect": _terrain.aspect(dem),
         "hillshade": _terrain.hillshade(dem),
-        "wetness": _terrain.wetness(dem),
+        "wetness": replace(wetness, values=complete),
     }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
+from scipy import ndimage
 
 from hazardgeo import hazard as _hazard
 from hazardgeo import levels as _levels
 from hazardgeo import terrain as _terrain
-from hazardgeo.errors import InputError
+from hazardgeo.errors import HazardGeoWarning, InputError
 from hazardgeo.event import Shaking
 from hazardgeo.hazard import Displacement, Probability
 from hazardgeo.levels import Levels
@@ -35,10 +37,12 @@ def landslide(
     unit_weight_kn_m3: Annotated[float, Gt(0)] = 15.5,
     thickness_m: Annotated[float, Gt(0)] = 3.0,
     saturation: Annotated[float, Ge(0), Le(1)] = 0.3,
+    wetness_from: Literal["inputs.cti", "terrain"] = "inputs.cti",
 ) -> dict[str, Any]:
     """Newmark displacement on the terrain, and the Nowicki Jessee et al. (2018) model where its layers are given.
 
-    The strength defaults are priors for moist Malan loess (unverified): set those of the place.
+    The strength defaults are priors for moist Malan loess (unverified): set those of the place. `wetness_from` says
+    where the wetness index of the second model comes from; "terrain" computes it, which only a whole catchment allows.
     """
     made: dict[str, Any] = {}
     local = shaking.on(slope.grid)
@@ -54,34 +58,54 @@ def landslide(
         critical = _hazard.critical_acceleration(factor, slope)
         made["displacement"] = _hazard.jibson_2007_eq7(ac_g=critical, pga_g=local.pga_g, magnitude=shaking.event.magnitude)
     if lithology is not None and land_cover is not None:
-        made["landslide_probability"] = _nowicki_jessee(
-            local, slope, dem, cti if cti is not None else wetness, lithology, land_cover
-        )
+        _both_peaks(local)
+        index = cti if wetness_from == "inputs.cti" else wetness
+        if index is None:
+            warnings.warn(
+                f"nowicki_jessee_2018 was not computed: it needs {wetness_from}, or [landslide] wetness_from = 'terrain'.",
+                HazardGeoWarning,
+                stacklevel=2,
+            )
+        else:
+            made["landslide_probability"] = _nowicki_jessee(local, slope, dem, index, lithology, land_cover)
     if not made:
-        raise Skip("needs PGA and a dem (Newmark), or PGV, lithology and land_cover (Nowicki Jessee et al. 2018)")
+        raise Skip("needs PGA and a dem (Newmark), or lithology, land_cover and cti (Nowicki Jessee et al. 2018)")
     return made
 
 
-def _nowicki_jessee(
-    local: Shaking, slope: Raster, dem: Raster | None, cti: Raster | None, lithology: Raster, land_cover: Raster
-) -> Probability[Raster]:
+def _both_peaks(local: Shaking) -> tuple[Raster, Raster]:
+    """PGV and PGA of a ShakeMap that has both."""
     if local.pgv_cm_s is None or local.pga_g is None:
         raise InputError(
             "the landslide model of Nowicki Jessee et al. (2018) needs PGV and, for its mask, PGA, and the ShakeMap lacks one; "
             "take a ShakeMap with both, or leave lithology and land_cover out."
         )
-    if cti is None:
-        raise Skip("the Nowicki Jessee et al. (2018) model needs inputs.cti where there is no dem")
+    return local.pgv_cm_s, local.pga_g
+
+
+def _nowicki_jessee(
+    local: Shaking, slope: Raster, dem: Raster | None, cti: Raster, lithology: Raster, land_cover: Raster
+) -> Probability[Raster]:
     grid = slope.grid
+    pgv_cm_s, pga_g = _both_peaks(local)
     return _hazard.nowicki_jessee_2018(
-        pgv_cm_s=local.pgv_cm_s,
-        pga_g=local.pga_g,
-        slope_deg=slope if dem is None else _terrain.slope(dem, scale_m=LANDSLIDE_SCALE_M),
+        pgv_cm_s=pgv_cm_s,
+        pga_g=pga_g,
+        slope_deg=slope if dem is None else _slope_at(dem, LANDSLIDE_SCALE_M),
         lithology=align(lithology, to=grid, how="nearest"),
         land_cover=align(land_cover, to=grid, how="nearest"),
         cti=align(cti, to=grid, how="bilinear"),
         sigma_ln_pgv=local.sigma_ln_pgv,
     )
+
+
+def _slope_at(dem: Raster, scale_m: float) -> Raster:
+    """Slope at the scale of a model; unknown where an unknown cell lies within it, since it could be the steep one."""
+    scale_m = max(scale_m, *dem.grid.cell_m)
+    slope = _terrain.slope(dem, scale_m=scale_m)
+    rows, cols = (2 * int(scale_m / size / 2) + 3 for size in reversed(dem.grid.cell_m))
+    near = ndimage.maximum_filter(dem.unknown, size=(rows, cols), mode="nearest")
+    return slope.like(np.where(near, np.nan, slope.values).astype(np.float32), "slope", "deg")
 
 
 def liquefaction(
@@ -97,19 +121,24 @@ def liquefaction(
     distance_to_coast: Raster | None = None,
     *,
     model: Literal["zhu_2017_general", "zhu_2015"] = "zhu_2017_general",
+    vs30_from: Literal["inputs.vs30", "shakemap"] = "inputs.vs30",
+    wetness_from: Literal["inputs.cti", "terrain"] = "inputs.cti",
 ) -> dict[str, Probability[Raster]]:
-    """Liquefaction probability on the grid of the DEM, or on that of vs30 where there is none."""
-    ground = vs30 if vs30 is not None else shaking.vs30_m_s
+    """Liquefaction probability on the grid of the DEM, or on that of vs30 where there is none.
+
+    `vs30_from` and `wetness_from` say where these layers come from: one that is missing is not quietly replaced.
+    """
+    ground = vs30 if vs30_from == "inputs.vs30" else shaking.vs30_m_s
     if ground is None:
-        raise Skip("needs Vs30: inputs.vs30, or a ShakeMap with SVEL")
+        raise Skip(f"needs Vs30 from {vs30_from}; [liquefaction] vs30_from = 'shakemap' takes that of the ShakeMap")
     grid = dem.grid if dem is not None else ground.grid
     local = shaking.on(grid)
     vs30_m_s = align(ground, to=grid, how="bilinear")
     magnitude = shaking.event.magnitude
     if model == "zhu_2015":
-        wet = cti if cti is not None else wetness
+        wet = cti if wetness_from == "inputs.cti" else wetness
         if local.pga_g is None or wet is None:
-            raise Skip("zhu_2015 needs PGA and a wetness index (inputs.cti, or a dem)")
+            raise Skip(f"zhu_2015 needs PGA and the wetness index from {wetness_from}")
         index = align(wet, to=grid, how="bilinear")
         found = _hazard.zhu_2015(
             pga_g=local.pga_g, magnitude=magnitude, cti=index, vs30_m_s=vs30_m_s, sigma_ln_pga=local.sigma_ln_pga
@@ -120,7 +149,7 @@ def liquefaction(
         "water_table_m": water_table,
         "distance_to_river_km": distance_to_river,
         "distance_to_coast_km": distance_to_coast,
-        "slope_deg": slope if dem is None else _terrain.slope(dem, scale_m=max(FLAT_SCALE_M, *dem.grid.cell_m)),
+        "slope_deg": slope if dem is None else _slope_at(dem, FLAT_SCALE_M),
     }
     missing = [name.rsplit("_", 1)[0] for name, layer in layers.items() if layer is None]
     if missing:

@@ -20,6 +20,7 @@ from hazardgeo.shelter import CAUSES, Coverage, cause_column
 from hazardgeo.webmap import Headline, Map, Style
 
 CONSIDERED = ("landslide", "liquefaction", "mapped landslides")
+SHAKING_WORDS = {"pga_g": "peak ground acceleration", "pgv_cm_s": "peak ground velocity"}
 SKIPPED_WORDS = {
     "shaking": "How strongly the ground shook",
     "landslide": "Whether slopes slide",
@@ -35,15 +36,16 @@ STATUS_STYLES = {
     "closed": Style("#b30000", "closed", dash="1 6"),
 }
 CAUSE_STYLES = {
-    "sheltered": Style("#1a7f37", "most have a place in an open site over open roads"),
-    "conditional": Style("#e08b00", "most only where site or road must be checked first"),
-    "place not assessed": Style("#757575", "most only where site or road was not assessed", hatched=True),
-    "site closed": Style("#7b3294", "most lack a place: sites closed"),
-    "road cut": Style("#b30000", "most lack a place: road cut"),
-    "too far": Style("#2166ac", "most lack a place: too far"),
-    "no capacity": Style("#d6604d", "most lack a place: sites full"),
-    "no road": Style("#67001f", "most lack a place: no road"),
-    "nobody displaced": Style("#bdbdbd", "nobody displaced by the model"),
+    "sheltered": Style("#1a7f37", "all displaced have a place: open site, open roads"),
+    "conditional": Style("#e08b00", "without an assured place, mostly: site or road must be checked"),
+    "place not assessed": Style("#757575", "without an assured place, mostly: site or road not assessed", hatched=True),
+    "site closed": Style("#7b3294", "without a place, mostly: sites closed"),
+    "road cut": Style("#b30000", "without a place, mostly: road cut"),
+    "too far": Style("#2166ac", "without a place, mostly: too far"),
+    "no capacity": Style("#d6604d", "without a place, mostly: sites full"),
+    "no road": Style("#67001f", "without a place, mostly: no road"),
+    "home not assessed": Style("#9e9e9e", "nobody displaced by the model, home not assessed", hatched=True),
+    "nobody displaced": Style("#bdbdbd", "nobody displaced, home assessed"),
 }
 
 
@@ -52,13 +54,15 @@ def headlines(products: Mapping[str, Any]) -> list[Headline]:
     found = []
     coverage = products.get("coverage")
     if isinstance(coverage, Coverage):
-        found += _people_figures(coverage)
+        found += _people_figures(coverage, list(products.get("levels") or {}))
     roads = products.get("road_network")
     if isinstance(roads, RoadNetwork):
         km = roads.edges.groupby("status")["length_m"].sum() / 1000.0
         rest = ", ".join(f"{km[status]:,.1f} km {status}" for status in STATUS_STYLES if status in km and status != "open")
         value = f"{km.get('open', 0.0):,.1f} of {km.sum():,.1f} km"
-        found.append(Headline("Roads open", value, f"{rest}; judged by landslides, not by liquefaction under roads and bridges"))
+        judges = [name for name in products.get("levels") or {} if name != "liquefaction"]
+        by = f"judged by {', '.join(judges)}" if judges else "no landslide hazard was considered"
+        found.append(Headline("Roads open", value, f"{rest}; {by}; liquefaction under roads and bridges was not assessed"))
     for name, levels in (products.get("levels") or {}).items():
         found.append(_area_figure(name, levels))
     return found
@@ -75,6 +79,10 @@ def not_assessed(products: Mapping[str, Any]) -> list[str]:
             share = float((one.state.values == state.code).mean()) if state.hatched else 0.0
             if share > 0:
                 found.append(f"{name}: {state.label} on {share:.1%} of the area")
+    shaking = products.get("shaking")
+    if isinstance(shaking, Shaking):
+        lacking = [words for name, words in SHAKING_WORDS.items() if name not in shaking.layers]
+        found += [f"{', '.join(lacking)}: not in the shaking map"] if lacking else []
     for name in ("road_network", "coverage"):
         found += list(getattr(products.get(name), "notes", ()))
     return list(dict.fromkeys(found))
@@ -98,7 +106,7 @@ def webmap(
     coverage: Coverage | None = None,
 ) -> dict[str, Map]:
     """The map of everything that was made, with what was not."""
-    products = {"skipped": skipped, "levels": levels, "road_network": road_network, "coverage": coverage}
+    products = {"skipped": skipped, "shaking": shaking, "levels": levels, "road_network": road_network, "coverage": coverage}
     quake = shaking.event if shaking is not None else event
     page = Map(
         scenario.title,
@@ -145,7 +153,7 @@ def _times(scenario: Scenario, quake: Earthquake | None) -> dict[str, str]:
     }
 
 
-def _people_figures(coverage: Coverage) -> list[Headline]:
+def _people_figures(coverage: Coverage, considered: list[str]) -> list[Headline]:
     totals = coverage.totals
     displaced = totals["displaced"]
     missing = {cause: totals[cause] for cause in CAUSES if cause != "sheltered" and totals[cause]}
@@ -155,20 +163,25 @@ def _people_figures(coverage: Coverage) -> list[Headline]:
     spread = f"{low:,.0f} to {high:,.0f} (10 to 90 %) as the shaking is uncertain; those who must leave for hazard are in it"
     return [
         Headline("People displaced", f"{displaced:,}", spread),
-        Headline("With a place", f"{totals['sheltered']:,}", "in open sites over open roads, all of it assessed"),
+        Headline(
+            "With a place",
+            f"{totals['sheltered']:,}",
+            f"in open sites over open roads; hazards considered: {', '.join(considered)}",
+        ),
         Headline("Without an assured place", f"{displaced - totals['sheltered']:,}", why),
         Headline("Homes not assessed", f"{unassessed:,} people", "not counted as displaced nor as safe"),
     ]
 
 
 def _area_figure(name: str, levels: Levels) -> Headline:
-    """The area of the two highest levels, with that of everything else beside it."""
+    """The area of the two highest levels, with that of everything else beside it; never a zero where nobody looked."""
     areas_km2 = np.broadcast_to(levels.grid.cell_areas_m2() / 1e6, levels.grid.shape)
     shown = levels.shown
     area = {c.label: float(areas_km2[shown.values == c.code].sum()) for c in shown.classes}
-    worst = area.pop("very high") + area.pop("high")
+    worst = sum(area.pop(label, 0.0) for label in ("high", "very high", "at least high", "at least very high"))
     rest = ", ".join(f"{_km2(value)} {label}" for label, value in area.items() if value > 0)
-    return Headline(f"{name.capitalize()}: high or very high", _km2(worst), rest)
+    nothing = not (levels.level.values > _levels.NOT_ASSESSED).any()
+    return Headline(f"{name.capitalize()}: high or very high", "not assessed" if nothing else _km2(worst), rest)
 
 
 def _km2(area: float) -> str:
@@ -183,6 +196,8 @@ def _add_shaking(page: Map, shaking: Shaking | None) -> None:
         page.add_raster(
             shaking.pga_g, name="Peak ground acceleration", ramp="OrRd", shown=False, opacity=0.6, note=shaking.source
         )
+    if shaking.pga_g is None and shaking.pgv_cm_s is None and shaking.mmi is not None:
+        page.add_raster(shaking.mmi, name="Intensity (MMI)", ramp="OrRd", opacity=0.6, note=shaking.source)
     if shaking.pgv_cm_s is not None:
         page.add_raster(shaking.pgv_cm_s, name="Peak ground velocity", ramp="OrRd", shown=False, opacity=0.6, note=shaking.source)
 
@@ -223,6 +238,7 @@ SITE_WORDS = {
     "reason": "why",
     "capacity_places": "places",
     "binding": "limited by",
+    "unchecked": "not checked",
     "spare_places": "places left",
 }
 
