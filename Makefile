@@ -5,7 +5,7 @@ VENV ?= .venv
 PY = $(VENV)/bin/python
 DATA = $(if $(HAZARDGEO_DATA),$(HAZARDGEO_DATA),$(wildcard ../shared/data))
 
-.PHONY: demo test check lint types layers surroundings full scenarios clean
+.PHONY: demo test check lint types layers surroundings example full scenarios clean
 
 demo: $(VENV)/.package
 	$(PY) -m hazardgeo demo --out maps/demo
@@ -31,6 +31,9 @@ scenarios: $(VENV)/.package
 
 surroundings: $(VENV)/.tests
 	$(PY) -m pytest -m slow
+
+example: demo
+	cp maps/demo/results/map.html maps/example.html
 
 full: check surroundings scenarios
 	$(PY) -m hazardgeo demo --size full --out maps/demo-full

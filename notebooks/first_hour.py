@@ -94,8 +94,8 @@ screened[["name", "status", "reason", "capacity_places", "binding"]]
 
 # %%
 manifest = hg.pipeline.run(scenario, out=folder / "results")
-for label, value in manifest.headlines.items():
-    print(f"{label}: {value}")
+for label, figure in manifest.headlines.items():
+    print(f"{label}: {figure['value']}")
 
 # %%
 sorted(path.name for path in (folder / "results").iterdir() if not path.name.startswith("."))

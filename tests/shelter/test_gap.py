@@ -172,6 +172,6 @@ def test_a_home_that_nobody_assessed_is_not_one_where_nobody_is_displaced() -> N
     from hazardgeo.shelter import CAUSES, cause_column
     from hazardgeo.shelter.gap import _main_cause
 
-    nobody = dict.fromkeys((cause_column(c) for c in CAUSES), [0, 0])
+    nobody = {cause_column(c): [0, 0] for c in CAUSES}
     table = pd.DataFrame({**nobody, "not_assessed_people": [5, 0]})
     assert _main_cause(table).tolist() == ["home not assessed", "nobody displaced"]

@@ -78,7 +78,7 @@ def not_assessed(products: Mapping[str, Any]) -> list[str]:
         for state in _levels.STATES:
             share = float((one.state.values == state.code).mean()) if state.hatched else 0.0
             if share > 0:
-                found.append(f"{name}: {state.label} on {share:.1%} of the area")
+                found.append(f"{name}: {state.label} on {f'{share:.1%}' if share >= 0.001 else 'under 0.1%'} of the area")
     shaking = products.get("shaking")
     if isinstance(shaking, Shaking):
         lacking = [words for name, words in SHAKING_WORDS.items() if name not in shaking.layers]
@@ -119,7 +119,7 @@ def webmap(
     if hillshade is None and dem is None and slope is None and shaking is None:
         raise Skip("nothing was computed that a map could show")
     if hillshade is not None:
-        page.add_raster(hillshade, name="Hillshade", ramp="grey", opacity=1.0)
+        page.add_raster(hillshade, name="Hillshade", ramp="grey", opacity=1.0, limits=(0.0, 1.0))
     if dem is not None:
         page.add_raster(dem, name="Elevation", ramp="cividis", shown=False)
     if slope is not None:

@@ -144,7 +144,7 @@ function headlines() {
 }
 function notAssessed() {
   const items = page.not_assessed.map(text => make('li', {textContent: text}));
-  return items.length ? [section('What was not assessed', make('ul', {className: 'hg-missing'}, ...items))] : [];
+  return items.length ? [section('Not assessed, or assumed', make('ul', {className: 'hg-missing'}, ...items))] : [];
 }
 function sign(entry) {
   const canvas = make('canvas', {width: 52, height: 32}), pen = canvas.getContext('2d');
