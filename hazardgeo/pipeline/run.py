@@ -206,9 +206,16 @@ def _collected(state: _Run, where: str, say: Log) -> Iterator[None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", HazardGeoWarning)
         yield
-    for text in dict.fromkeys(f"{where}: {w.message}" for w in caught):
+    for text in dict.fromkeys(f"{where}: {_without_folders(str(w.message), state.scenario)}" for w in caught):
         state.warnings.append(text)
         say(f"warning: {text}")
+
+
+def _without_folders(text: str, scenario: Scenario) -> str:
+    """A message that names inputs without the folders of this machine, since it is written into the results."""
+    for file in scenario.inputs.values():
+        text = text.replace(str(file.path), file.path.name)
+    return text
 
 
 def _finish(state: _Run, records: list[FileRecord]) -> Manifest:

@@ -157,3 +157,16 @@ def test_what_was_computed_is_kept_where_there_are_no_shelters(valley: Path, tmp
 
 
 VRT = "import sys, rasterio.shutil; rasterio.shutil.copy(sys.argv[1], sys.argv[2], driver='VRT')"
+
+
+def test_warnings_name_inputs_without_the_folders_of_the_machine(valley: Path, tmp_path: Path) -> None:
+    document = tomllib.loads(valley.read_text(encoding="utf-8"))
+    document["inputs"] = {name: str(valley.parent / path) for name, path in document["inputs"].items()}
+    roads = geopandas.read_file(document["inputs"]["roads"])
+    roads.loc[0, "geometry"] = None
+    roads.to_file(tmp_path / "roads.gpkg")
+    document["inputs"]["roads"] = str(tmp_path / "roads.gpkg")
+    (tmp_path / "s.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
+    manifest = pipeline.run(tmp_path / "s.toml", out=tmp_path / "out", only="terrain")
+    assert [w for w in manifest.warnings if w.startswith("roads: roads.gpkg")]
+    assert str(tmp_path) not in " ".join(manifest.warnings)
