@@ -11,12 +11,13 @@ from hazardgeo import crs as _crs
 from hazardgeo import io
 
 CLOUDS = (".las", ".laz")
-SHAPES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".parquet", ".csv", ".kml")
+SHAPES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".parquet", ".csv", ".kml", ".pbf")
 
 
 @click.command("info", help="Say what a file holds, and what is odd about it.")
 @click.argument("path", type=click.Path(path_type=Path))
-def command(path: Path) -> None:
+@click.option("--layer", help="One layer of a file that has several.")
+def command(path: Path, layer: str | None) -> None:
     """Clouds by their header; rasters and shapes are read."""
     kind = path.suffix.lower()
     if kind in CLOUDS:
@@ -25,10 +26,12 @@ def command(path: Path) -> None:
         notes = info.notes
     elif kind == ".xml":
         shaking = io.read_shakemap(path)
-        rows = {"source": shaking.source, "event": shaking.event, "grid": shaking.grid, "layers": ", ".join(shaking.layers)}
+        quake = shaking.event
+        event = f"{quake.name}, M {quake.magnitude:g}, {quake.time:%Y-%m-%dT%H:%M:%SZ}, {quake.depth_km:g} km deep"
+        rows = {"source": shaking.source, "event": event, "grid": shaking.grid, "layers": ", ".join(shaking.layers)}
         notes = ()
     elif kind in SHAPES:
-        shapes = io.read_vector(path)
+        shapes = io.read_vector(path, layer=layer)
         kinds = ", ".join(sorted(set(shapes.geom_type)))
         columns = ", ".join(str(c) for c in shapes.columns if c != shapes.geometry.name)
         rows = {"features": len(shapes), "geometry": kinds, "crs": _crs.label(shapes.crs), "columns": columns}
