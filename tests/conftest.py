@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from affine import Affine
+from hypothesis import settings
 
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
+
+settings.register_profile("hazardgeo", deadline=None, derandomize=True)  # shared machines are slow and noisy
+settings.load_profile("hazardgeo")
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
