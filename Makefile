@@ -5,7 +5,7 @@ VENV ?= .venv
 PY = $(VENV)/bin/python
 DATA = $(if $(HAZARDGEO_DATA),$(HAZARDGEO_DATA),$(wildcard ../shared/data))
 
-.PHONY: demo test check lint types layers surroundings example full scenarios clean
+.PHONY: demo test check lint types layers surroundings fuzz example full scenarios clean
 
 demo: $(VENV)/.package
 	$(PY) -m hazardgeo demo --out maps/demo
@@ -32,6 +32,11 @@ scenarios: $(VENV)/.package
 surroundings: $(VENV)/.tests
 	$(PY) -m pytest -m slow
 
+# Damages small files at random and reads them; another SEED damages others.
+SEED ?= 1
+fuzz: $(VENV)/.tests
+	$(PY) tests/fuzz/doors.py --seconds 300 --seed $(SEED) --keep build/fuzz
+
 example: demo
 	cp maps/demo/results/map.html maps/example.html
 
@@ -48,7 +53,7 @@ $(VENV)/.package: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.tests: $(VENV)/.package
-	$(PY) -m pip install --quiet --editable ".[test,notebook]"
+	$(PY) -m pip install --quiet --editable ".[test,notebook,e57]"
 	touch $@
 
 clean:

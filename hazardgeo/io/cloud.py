@@ -1,4 +1,4 @@
-"""Laser scans and photogrammetric clouds from LAS, LAZ and COPC files, and to LAS and LAZ."""
+"""Laser scans and photogrammetric clouds from LAS, LAZ, COPC, PLY, PCD and E57 files, and to LAS and LAZ."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from hazardgeo import crs as _crs
 from hazardgeo.cloud import PointCloud
 from hazardgeo.crs import Height
 from hazardgeo.errors import CrsError, FormatError, HazardGeoError, HazardGeoWarning, InputError
-from hazardgeo.io import files
+from hazardgeo.io import e57, files, laz_repair, pcd, ply
 from hazardgeo.io.las_reference import LasReference, reference_of, state_reference
 from hazardgeo.io.reference import agreed_crs, agreed_height
+from hazardgeo.io.xyz import cloud_of
 
+_COLUMN_DOORS = {".ply": ply.columns, ".pcd": pcd.columns, ".e57": e57.columns}
 _CHUNK_POINTS = 1_000_000
 _CHUNK_BYTES = 256_000_000
 _SHORTEST_HEADER_BYTES, _LONGEST_HEADER_BYTES = 227, 375
@@ -41,7 +43,7 @@ _DEGREES_PER_STEP = {"scan_angle": 0.006, "scan_angle_rank": 1.0}  # in point fo
 _LARGEST_ANGLE_DEG = 180.0
 _TAKEN = {n.lower() for i in range(11) for n in laspy.PointFormat(i).dimension_names} | {"x", "y", "z", _ANGLE}
 _TOP = {"return_number": 15, "number_of_returns": 15, **dict.fromkeys(_FLAGS, 1), "classification": 255, "user_data": 255}
-_DAMAGED = (LaspyException, lazrs.LazrsError, ValueError, OSError, EOFError, struct.error, OverflowError, MemoryError)
+_DAMAGED = (LaspyException, lazrs.LazrsError, ValueError, OSError, EOFError, struct.error, ArithmeticError, MemoryError)
 _SCALE_M, _SCALE_DEGREES = 0.001, 1e-7
 _WRITTEN_ON = date(2000, 1, 1)  # the same cloud gives the same bytes
 _LARGEST_NAME_BYTES = 32
@@ -102,7 +104,7 @@ def read_cloud(
     crs: Any = None,
     height: Height | None = None,
 ) -> PointCloud:
-    """The points of a LAS, LAZ or COPC file with their attributes, heights in metres and scan angles in degrees.
+    """The points of a LAS, LAZ, COPC, PLY, PCD or E57 file with attributes, heights in metres, scan angles in degrees.
 
     `bounds` is (west, south, east, north) in the CRS of the file, edges included; `classes` are ASPRS codes (2 ground).
     Points are filtered while reading, so memory follows the result. `crs` and `height` state what the file does not.
@@ -114,10 +116,20 @@ def read_cloud(
     and the extra dimensions under their own names, with "_extra" behind one that is also a name of the standard. Scanner
     channel, scan direction, edge of flight line, key points and waveforms are not read.
 
+    PLY, PCD and E57 state no CRS that is used: `crs` must be given, and heights are taken as metres. Their attributes are as
+    stored, colours of 8 bits too. Points without coordinates are left out; a HazardGeoWarning counts them, and names the
+    resolution that coordinates of float32 have lost. Scans of E57 are joined, with their number as scan_index.
+
+    Of a LAZ file that was cut the refusal says how many points can be read; `salvage_laz` saves them.
+
     Raises FormatError for damaged, cut and empty files, CrsError where the CRS is missing, unusable or contradicts
     `crs`, HeightError where the height reference contradicts `height`, InputError where no point passes the filter.
     """
     source = files.existing(path)
+    columns = _COLUMN_DOORS.get(source.suffix.lower())
+    if columns is not None:
+        agreed = agreed_crs(None, crs, source)
+        return _filtered(cloud_of(columns(source), source, agreed, height), source, bounds, classes)
     with _opened(source) as reader:
         header = reader.header
         names = _attribute_names(header)
@@ -149,8 +161,13 @@ def _opened(path: Path) -> Iterator[laspy.LasReader]:
     except HazardGeoError:
         raise
     except _DAMAGED as error:
+        cut = laz_repair.found_cut(path)
+        rest = (
+            "" if cut is None else f"; {cut.readable:,} of {cut.points:,} points are readable: salvage_laz(path, out) saves them"
+        )
         raise FormatError(
-            f"{path} cannot be read as LAS or LAZ: {files.one_line(error)}; it is damaged, cut or another format, fetch it again."
+            f"{path} cannot be read as LAS or LAZ: {files.one_line(error)}; it is damaged, cut or another format, fetch it "
+            f"again{rest}."
         ) from None
 
 
@@ -166,6 +183,22 @@ def _require_plausible_header(path: Path) -> None:
     extended_at, extended = struct.unpack_from("<QI", head, 235) if head[25] >= 4 and len(head) >= 247 else (size, 0)
     if records * _RECORD_BYTES > max(room, 0) or extended * _EXTENDED_RECORD_BYTES > max(size - extended_at, 0):
         raise FormatError(f"{path} has a damaged header or is cut; copy or download it again.")
+    if head[104] & 0x80:
+        _require_plausible_chunks(path, points_at, size)
+
+
+def _require_plausible_chunks(path: Path, points_at: int, size: int) -> None:
+    """FormatError where the table of a LAZ file counts more chunks than it has bytes: a reader makes room for all of them."""
+    with path.open("rb") as stream:
+        stream.seek(points_at)
+        table_at = int.from_bytes(stream.read(8), "little", signed=True)
+        if table_at == -1 and size >= 8:
+            stream.seek(-8, 2)
+            table_at = int.from_bytes(stream.read(8), "little", signed=True)
+        if 0 < table_at <= size - 8:
+            stream.seek(table_at + 4)
+            if int.from_bytes(stream.read(4), "little") > size:
+                raise FormatError(f"{path} has a damaged table of chunks; copy or download it again.")
 
 
 def _attribute_names(header: laspy.LasHeader) -> list[str]:
@@ -219,12 +252,31 @@ def _passes(
 ) -> NDArray[np.bool_]:
     keep = np.ones(len(points), bool)
     if bounds is not None:
-        west, south, east, north = bounds
-        x, y = np.asarray(points["x"]), np.asarray(points["y"])
-        keep &= (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        keep &= _within(np.asarray(points["x"]), np.asarray(points["y"]), bounds)
     if classes is not None:
         keep &= np.isin(np.asarray(points["classification"]), list(classes))
     return keep
+
+
+def _within(x: NDArray[Any], y: NDArray[Any], bounds: tuple[float, float, float, float]) -> NDArray[np.bool_]:
+    west, south, east, north = bounds
+    return np.asarray((x >= west) & (x <= east) & (y >= south) & (y <= north))
+
+
+def _filtered(
+    cloud: PointCloud, path: Path, bounds: tuple[float, float, float, float] | None, classes: Collection[int] | None
+) -> PointCloud:
+    """The points of a whole cloud that pass."""
+    keep = np.ones(len(cloud), bool)
+    if bounds is not None:
+        keep &= _within(cloud.xyz[:, 0], cloud.xyz[:, 1], bounds)
+    if classes is not None:
+        if "classification" not in cloud.attributes:
+            raise InputError(f"{path} has no classification to choose {classes=} by; leave classes= away.")
+        keep &= np.isin(cloud.attributes["classification"], list(classes))
+    if not keep.any():
+        raise InputError(f"{path} has no point with bounds={bounds}, classes={classes}; it covers {cloud.bounds}.")
+    return cloud if keep.all() else cloud.select(keep)
 
 
 def _warn_of(reference: LasReference, crs: pyproj.CRS, path: Path) -> None:

@@ -78,9 +78,9 @@ def read_raster(
     all other values: then a HazardGeoWarning names their share. Compound CRS are split into map CRS and height.
     A raster stored south up is turned.
 
-    Raises FormatError for files that cannot be read, CrsError for a missing or contradictory CRS, HeightError for a
-    contradictory height reference, InputError for a window outside the file, another length unit than `unit`, and
-    rotated or ungeoreferenced rasters.
+    Raises FormatError for files that cannot be read, CrsError for a CRS that is missing, contradicts `crs`, or says
+    degrees where the edges are none (`crs` then says what they are), HeightError for a contradictory height reference,
+    InputError for a window outside the file, another length unit than `unit`, and rotated or ungeoreferenced rasters.
     """
     source = files.existing(path)
     with _opened(source) as dataset:
@@ -132,9 +132,23 @@ def _reference(dataset: DatasetReader, record: _Record | None, stated: Any, path
         except CrsError as error:
             if stated is None:
                 raise CrsError(f"{path} has no usable CRS: {error} Pass it as crs=.") from None
+    if stored is not None and stored.is_geographic and not _in_degrees(dataset):
+        if stated is None:
+            raise CrsError(
+                f"{path} says that it is in {_crs.label(stored)}, but its edges reach {dataset.bounds.right:g}, "
+                f"{dataset.bounds.top:g}, which are not degrees; state the right CRS with crs='EPSG:...'."
+            )
+        stored, height = None, None
     if height == Height():
         height = None
     return agreed_crs(stored, stated, path), height if record is None or record.height is None else record.height
+
+
+def _in_degrees(dataset: DatasetReader) -> bool:
+    """False where the edges lie more than one cell beyond what longitudes (as far as 360) and latitudes can be."""
+    west, south, east, north = dataset.bounds
+    width, tall = dataset.res
+    return bool(max(abs(west), abs(east)) <= 360.5 + abs(width) and max(abs(south), abs(north)) <= 90.5 + abs(tall))
 
 
 def _record(dataset: DatasetReader) -> _Record | None:

@@ -80,10 +80,12 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     header = text.lstrip().splitlines()[0] if text.strip() else ""
     separator = max(_SEPARATORS, key=header.count)
     try:
-        table = pd.read_csv(
-            io.StringIO(text), sep=separator, dtype=str, skip_blank_lines=True, keep_default_na=False, na_values=[""]
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header has names
+            table = pd.read_csv(
+                io.StringIO(text), sep=separator, dtype=str, index_col=False, keep_default_na=False, na_values=[""]
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, ValueError) as error:
         raise FormatError(f"{path} is not a table: {files.one_line(error)}; check it in a text editor.") from None
     if table.empty:
         raise FormatError(f"{path} has no rows below its header; check the file.")

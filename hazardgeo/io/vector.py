@@ -71,7 +71,7 @@ def read_vector(
 def _read_parquet(path: Path) -> gpd.GeoDataFrame:
     try:
         return gpd.read_parquet(path)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, shapely.errors.ShapelyError) as error:
         raise FormatError(f"{path} cannot be read as GeoParquet: {files.one_line(error)}; fetch it again.") from None
 
 
@@ -81,7 +81,7 @@ def _read_ogr(path: Path, layer: str | None, where: str | None) -> gpd.GeoDataFr
         chosen = _chosen_layer(path, layer)
         encoding = _dbf_encoding(path) if path.suffix.lower() == ".shp" else None
         try:
-            features = pyogrio.read_dataframe(path, layer=chosen, where=where, encoding=encoding)
+            features = _features(path, chosen, where, encoding)
         except (ValueError, *_OGR_ERRORS) as error:
             if where is None:
                 raise FormatError(f"{path} cannot be read as vectors: {files.one_line(error)}; fetch it again.") from None
@@ -89,6 +89,19 @@ def _read_ogr(path: Path, layer: str | None, where: str | None) -> gpd.GeoDataFr
     _pass_on(caught, path)
     if not isinstance(features, gpd.GeoDataFrame):
         raise InputError(f"layer {chosen!r} of {path} has no geometry; choose another layer.")
+    return features
+
+
+def _features(path: Path, layer: str, where: str | None, encoding: str | None) -> pd.DataFrame:
+    """The features of the layer, without geometry where the stored one is none, such as a ring of two points."""
+    options = {"layer": layer, "where": where, "encoding": encoding}
+    features: pd.DataFrame
+    try:
+        features = pyogrio.read_dataframe(path, **options)
+    except shapely.errors.ShapelyError:
+        table = pyogrio.read_dataframe(path, read_geometry=False, **options)
+        meta, _, stored, _ = pyogrio.raw.read(path, columns=[], **options)
+        features = gpd.GeoDataFrame(table, geometry=shapely.from_wkb(stored, on_invalid="ignore"), crs=meta["crs"])
     return features
 
 
@@ -104,8 +117,12 @@ def _pass_on(caught: list[warnings.WarningMessage], path: Path) -> None:
 def _one_line_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except _OGR_ERRORS as error:
+    except (UnicodeDecodeError, *_OGR_ERRORS) as error:
         raise FormatError(f"{path} cannot be read as vectors: {files.one_line(error)}; check or fetch it again.") from None
+    except UnboundLocalError:  # how pyogrio fails on a CRS that GDAL reads but cannot write as WKT
+        raise CrsError(
+            f"{path} has a damaged coordinate reference system; fetch it again, or its .prj where it has one."
+        ) from None
 
 
 def _chosen_layer(path: Path, layer: str | None) -> str:
