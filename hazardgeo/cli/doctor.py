@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import platform
 import shutil
+import warnings
 from dataclasses import dataclass
 
 import click
@@ -59,7 +60,9 @@ def _threading() -> Finding:
         return result
 
     try:
-        total(8)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numba warns of layers that it passes over
+            total(8)
         layer, threads = parallel.threading_layer(), parallel.get_num_threads()  # type: ignore[no-untyped-call]
         return Finding("numba", f"threading layer {layer}, {threads} threads")
     except ValueError as error:
