@@ -109,7 +109,7 @@ def test_clouds_that_cannot_be_classified_are_refused():
         scan.classify_ground(PointCloud(stray, cloud.crs))
 
 
-def test_isprs_samples_are_filtered_as_well_as_published(data_case):
+def test_isprs_samples_are_filtered_as_well_as_by_another_implementation(data_case):
     """Sithole & Vosselman (2004) with the defaults; 4.06 % is the mean of another implementation over these samples."""
     folder = data_case("isprs_filter")
     errors = []
