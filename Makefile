@@ -5,13 +5,13 @@ VENV ?= .venv
 PY = $(VENV)/bin/python
 DATA = $(if $(HAZARDGEO_DATA),$(HAZARDGEO_DATA),$(wildcard ../shared/data))
 
-.PHONY: demo test check lint types layers surroundings fuzz example full scenarios clean
+.PHONY: demo test check lint types layers surroundings fuzz chaos example full scenarios clean
 
 demo: $(VENV)/.package
 	$(PY) -m hazardgeo demo --out maps/demo
 
 test: $(VENV)/.tests
-	HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest tests hazardgeo --nbmake notebooks/*.ipynb
+	HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest tests hazardgeo --nbmake notebooks/*.ipynb -n 2 --dist loadfile
 
 check: lint types layers test
 
@@ -30,12 +30,19 @@ scenarios: $(VENV)/.package
 	HAZARDGEO_DATA="$(DATA)" $(PY) -m hazardgeo run data/scenarios/scan.toml data/scenarios/andorra.toml data/scenarios/loma-prieta.toml --out maps
 
 surroundings: $(VENV)/.tests
-	$(PY) -m pytest -m slow
+	$(PY) -m pytest -m slow -n 2 --dist loadfile
 
-# Damages small files at random and reads them; another SEED damages others.
+# Damages small files of every kind at random and reads them; another SEED damages others. Some 20 minutes.
 SEED ?= 1
+FILES ?= 10000
 fuzz: $(VENV)/.tests
-	$(PY) tests/fuzz/doors.py --seconds 300 --seed $(SEED) --keep build/fuzz
+	HAZARDGEO_DATA="$(DATA)" $(PY) tests/fuzz/doors.py --files $(FILES) --seed $(SEED) --keep build/fuzz
+
+# Kills runs at random moments, fills disks, takes rights away; another SEED kills at others.
+KILLS ?= 50
+chaos: $(VENV)/.tests
+	$(PY) -m pytest tests/chaos
+	$(PY) tests/chaos/kills.py --kills $(KILLS) --seed $(SEED)
 
 example: demo
 	cp maps/demo/results/map.html maps/example.html

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         shelter,
         synthetic,
         terrain,
+        tiles,
         webmap,
     )
 
@@ -50,6 +51,7 @@ __all__ = [
     "shelter",
     "synthetic",
     "terrain",
+    "tiles",
     "webmap",
 ]
 

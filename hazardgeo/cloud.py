@@ -20,8 +20,8 @@ class PointCloud:
     """Points as `xyz` (n, 3), float64: east, north, height in the units of `crs`, with `attributes` of length n.
 
     Attribute names follow LAS: intensity, return_number, number_of_returns, classification (ASPRS codes, 2 = ground),
-    red, green, blue, nir, gps_time, scan_angle_deg, user_data, withheld, overlap, synthetic. `height` says what the
-    heights refer to.
+    red, green, blue (16 bits), nir, gps_time, scan_angle_deg, user_data, withheld, overlap, synthetic, key_point. `height`
+    says what the heights refer to.
     """
 
     xyz: NDArray[np.float64]
@@ -66,6 +66,16 @@ class PointCloud:
     def with_height(self, height: Height) -> PointCloud:
         """The same points with a stated height reference; nothing is shifted."""
         return replace(self, height=height)
+
+    def to_height(self, height: Height, *, offset_m: float | None = None) -> PointCloud:
+        """The same points with heights above another reference; `offset_m` states what to add where no operation is known.
+
+        Raises HeightError as `crs.height_shift` does.
+        """
+        shift = _crs.heights_apart(self.xyz[:, 0], self.xyz[:, 1], self.crs, from_=self.height, to=height, offset_m=offset_m)
+        xyz = self.xyz.copy()
+        xyz[:, 2] += shift
+        return replace(self, xyz=xyz, height=height)
 
     def __repr__(self) -> str:
         names = ", ".join(self.attributes) or "no attributes"

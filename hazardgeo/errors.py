@@ -10,6 +10,7 @@
     ├── FormatError (OSError)            a file that cannot be read or written
     ├── ConfigError (ValueError)         a scenario or an option that makes no sense
     ├── InfeasibleError                  a question that has no answer
+    ├── TileError                        the work on a tile that failed, or ended the process that did it
     └── MissingPackageError (ImportError) an optional package that is not installed
     HazardGeoWarning (UserWarning)       a result that is usable but weaker than it could be
 
@@ -57,6 +58,10 @@ class ConfigError(HazardGeoError, ValueError):
 
 class InfeasibleError(HazardGeoError):
     """A question that has no answer."""
+
+
+class TileError(HazardGeoError):
+    """Work on one tile that failed, or that ended the process that did it."""
 
 
 class MissingPackageError(HazardGeoError, ImportError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,18 +144,6 @@ class Grid:
         first_row, first_col = np.clip([math.floor(r0), math.floor(c0)], 0, [rows, cols])
         last_row, last_col = np.clip([math.floor(r1) + 1, math.floor(c1) + 1], 0, [rows, cols])
         return slice(int(first_row), int(last_row)), slice(int(first_col), int(last_col))
-
-    def tiles(self, size: int, *, halo: int = 0) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-        """(core, core with halo) as (rows, columns) slices; the cores cover the grid once."""
-        rows, cols = self.shape
-        for r in range(0, rows, size):
-            for c in range(0, cols, size):
-                core = slice(r, min(r + size, rows)), slice(c, min(c + size, cols))
-                wide = (
-                    slice(max(r - halo, 0), min(core[0].stop + halo, rows)),
-                    slice(max(c - halo, 0), min(core[1].stop + halo, cols)),
-                )
-                yield core, wide
 
     def rowcol(self, east: NDArray[np.float64], north: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row and column of the cells that hold the points; outside the grid they lie outside the shape."""

@@ -30,7 +30,14 @@ def demo(
 ) -> None:
     """The demo run in a process of its own, to its map."""
     surroundings = {"PYTHONPATH": str(PACKAGE.parent), **os.environ, **(environment or {})}
-    run = subprocess.run([*start, "demo", "--out", str(out)], env=surroundings, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [*start, "demo", "--out", str(out)],
+        env=surroundings,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     assert run.returncode == 0, run.stderr
     assert (out / "results" / "map.html").stat().st_size > 100_000
 
@@ -69,3 +76,8 @@ def test_the_demo_runs_from_a_read_only_install_without_a_writable_home(tmp_path
     surroundings = {"PYTHONPATH": str(site), "HOME": str(site), "XDG_CACHE_HOME": str(site), "NUMBA_CACHE_DIR": ""}
     demo(tmp_path / "out", surroundings, start)
     assert not list(site.rglob("*.nbi"))
+
+
+@pytest.mark.parametrize("spoken", [{"PYTHONIOENCODING": "cp1252"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_the_demo_runs_in_a_folder_with_a_chinese_name_where_nobody_speaks_it(spoken: dict[str, str], tmp_path: Path) -> None:
+    demo(tmp_path / "震区 数据", {"LC_ALL": "C", **spoken})

@@ -4,8 +4,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hazardgeo.errors import CrsError, GridMismatchError, InputError
 from hazardgeo.grid import Grid
@@ -77,16 +75,6 @@ def test_the_crs_is_left_out_of_the_hash_but_not_of_equality() -> None:
     assert hash(GRID) == hash(other)
     assert other != GRID
     assert pickle.loads(pickle.dumps(GRID)) == GRID
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 17), st.integers(0, 5))
-def test_tiles_cover_every_cell_once(rows: int, cols: int, size: int, halo: int) -> None:
-    seen = np.zeros((rows, cols), int)
-    for core, wide in Grid(Affine(1, 0, 0, 0, -1, 0), (rows, cols), 32648).tiles(size, halo=halo):
-        seen[core] += 1
-        assert all(w.start <= c.start and w.stop >= c.stop for c, w in zip(core, wide, strict=True))
-    assert (seen == 1).all()
 
 
 def test_window_of_bounds_is_cut_to_the_grid() -> None:

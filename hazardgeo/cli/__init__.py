@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -47,8 +51,28 @@ def group() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. Exit codes: 0 done, 1 error, 2 usage."""
+    """Run the command line. Exit codes: 0 done, 1 error, 2 usage. SIGTERM stops it as Ctrl-C does."""
+    if arguments is None:
+        _require_utf8_names()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Chinese shows their codes
+    for name in ("SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name) and threading.current_thread() is threading.main_thread():
+            signal.signal(getattr(signal, name), _stop)
     sys.exit(_guarded(lambda: group.main(args=arguments, prog_name="hazardgeo", standalone_mode=False)))
+
+
+def _require_utf8_names() -> None:
+    """Start again in Python's UTF-8 mode where the locale would keep it from opening files with Chinese names."""
+    if os.name != "posix" or sys.getfilesystemencoding().lower() == "utf-8" or os.environ.get("PYTHONUTF8") == "1":
+        return
+    spoken = os.environ.get("PYTHONIOENCODING") or f"{sys.stdout.encoding}:backslashreplace"
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": spoken})
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _guarded(work: Callable[[], Any]) -> int:

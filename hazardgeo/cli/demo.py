@@ -9,6 +9,8 @@ import click
 
 from hazardgeo import pipeline, synthetic
 from hazardgeo.cli.run import tell
+from hazardgeo.io.files import remove_leftovers
+from hazardgeo.pipeline import lock
 
 
 @click.command("demo", help="Make a synthetic valley and run everything on it.")
@@ -22,6 +24,10 @@ from hazardgeo.cli.run import tell
 def command(seed: int, size: Literal["small", "full"], out: Path) -> None:
     """The valley is fiction, and every map and file of it says so."""
     click.echo(f"making a synthetic valley (seed {seed}, {size}) in {out}", err=True)
-    scenario = synthetic.valley(out, seed=seed, size=size)
-    manifest = pipeline.run(scenario, out=out / "results", log=lambda text: click.echo(text, err=True))
+    out.mkdir(parents=True, exist_ok=True)
+    with lock.held(out):
+        for folder in (out, out / "inputs", out / "truth"):
+            remove_leftovers(folder)
+        scenario = synthetic.valley(out, seed=seed, size=size)
+        manifest = pipeline.run(scenario, out=out / "results", log=lambda text: click.echo(text, err=True))
     tell(manifest, out / "results")

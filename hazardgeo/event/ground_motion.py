@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
 from hazardgeo.errors import ConfigError, HazardGeoWarning, InputError
+from hazardgeo.event.intensity import intensity_from_pgv, worden_2012_tags
 from hazardgeo.event.shaking import Earthquake, Shaking
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
@@ -73,31 +72,16 @@ def scenario_shaking(earthquake: Earthquake, grid: Grid, *, vs30_m_s: Raster, me
         motion[:, known] = _interpolated(earthquake.magnitude, mechanism, distance_km[known], site_m_s[known])
     pga_g, pgv_cm_s = np.exp(motion[0]), np.exp(motion[1])
     said = {"model": "BSSA14, point source", "citation": _CITATION}
-    gmice = _worden_2012()
-    mmi_said = {"model": gmice["model"], "citation": gmice["citation"], "unverified": gmice["verification"]}
     return Shaking(
         event=earthquake,
         pga_g=_raster(pga_g, grid, "pga", "g", said),
         pgv_cm_s=_raster(pgv_cm_s, grid, "pgv", "cm/s", said),
-        mmi=_raster(intensity_from_pgv(pgv_cm_s), grid, "mmi", "MMI", mmi_said),
+        mmi=_raster(intensity_from_pgv(pgv_cm_s), grid, "mmi", "MMI", worden_2012_tags()),
         vs30_m_s=vs30_m_s,
         sigma_ln_pga=_raster(motion[2], grid, "sigma_ln_pga", "1", said),
         sigma_ln_pgv=_raster(motion[3], grid, "sigma_ln_pgv", "1", said),
         source=_source_text(earthquake, mechanism),
     )
-
-
-def intensity_from_pgv(pgv_cm_s: Floats) -> Floats:
-    """Modified Mercalli intensity, 1 to 10, from PGV in cm/s (Worden et al. 2012, without the distance term).
-
-    NaN where PGV is NaN. Source: doi:10.1785/0120110156; the coefficients are those of the USGS ShakeMap software.
-    """
-    pieces = _worden_2012()["pgv"]
-    with np.errstate(divide="ignore"):
-        log_pgv = np.log10(pgv_cm_s)
-    piece = np.clip(np.searchsorted(np.array(pieces["start"]), log_pgv, side="right") - 1, 0, len(pieces["start"]) - 1)
-    mmi = np.array(pieces["intercept"])[piece] + np.array(pieces["slope"])[piece] * log_pgv
-    return np.asarray(np.clip(mmi, 1.0, 10.0))
 
 
 def epicentral_distance_km(earthquake: Earthquake, grid: Grid) -> Floats:
@@ -176,8 +160,3 @@ def _source_text(earthquake: Earthquake, mechanism: str) -> str:
         f"the epicentre; extent and direction of the rupture are ignored. Medians of {_CITATION}; intensity from PGV, "
         "Worden et al. (2012)."
     )
-
-
-def _worden_2012() -> dict[str, Any]:
-    text = files("hazardgeo.event").joinpath("coefficients", "worden_2012.toml").read_text("utf-8")
-    return tomllib.loads(text)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +15,20 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from hazardgeo.errors import FormatError, HazardGeoError
+from hazardgeo.io import signatures, written
 
 _SNIFFED_BYTES = 512
 _WEB_PAGE = (b"<!doctype html", b"<html")
+_FULL_BYTES = 4_000_000  # with less than this left, a failure to write is put down to the disk
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9a-f]{8}(?![0-9a-z])")
 _COMMON_HAN_SHARE = 0.9  # of the non-ASCII characters, in text that really is Chinese
 
 
 def existing(path: str | Path) -> Path:
-    """`path`, when there is a file with content; FormatError for what is missing, empty, a folder or a saved web page."""
+    """`path`, when there is a file with content; FormatError for what is missing, empty, a folder or a saved web page.
+
+    Raw scans, models and drawings that no door reads are refused too, with the export to ask for.
+    """
     found = Path(path)
     try:
         if not found.exists():
@@ -28,13 +38,16 @@ def existing(path: str | Path) -> Path:
         if found.stat().st_size == 0:
             raise FormatError(f"{found} is empty (0 bytes); copy or download it again.")
         with found.open("rb") as stream:
-            head = stream.read(_SNIFFED_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+            head = stream.read(_SNIFFED_BYTES)
     except HazardGeoError:
         raise
     except (OSError, ValueError) as error:
         raise FormatError(f"{found} cannot be read: {one_line(error)}; check the path and its permissions.") from None
-    if head.startswith(_WEB_PAGE):
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGE):
         raise FormatError(f"{found} is a web page, not data; the download has failed: fetch the file itself.")
+    raw = signatures.recognised(found.name, head)
+    if raw is not None:
+        raise FormatError(f"{found} {raw.advice}.")
     return found
 
 
@@ -52,26 +65,65 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Its name is short, whatever the length of the target's, so that there is room for more files whose names begin like it.
     When the block fails nothing is left, and what stood at `path` before stays as it was. Files that the block puts
-    beside the temporary one and whose names begin like it are removed in any case. Operating system errors (no such
-    folder, no permission, disk full) become a FormatError of one line.
+    beside the temporary one and whose names begin like it are removed in any case. What is written is checked (GeoTIFF,
+    GeoPackage) and on the disk before it takes its place. Operating system errors (no such folder, no permission, disk
+    full) become a FormatError of one line. Only a killed process leaves its temporary files: see `remove_leftovers`.
     """
     target = Path(path)
     stem = f".{hashlib.sha256(target.name.encode(errors='surrogateescape')).hexdigest()[:12]}.{secrets.token_hex(4)}"
     temporary = target.with_name(stem + target.suffix)
+    began = False
     try:
-        if not target.parent.is_dir():
-            raise FormatError(f"cannot write {target}: there is no folder {target.parent}; create it first.")
-        if target.is_dir():
-            raise FormatError(f"cannot write {target}: it is a folder; name a file.")
+        _require_place(target)
+        began = True
         yield temporary
+        written.require_whole(temporary, target)
+        _put_on_disk(temporary)
         temporary.replace(target)
+    except FormatError as error:
+        raise (_full(target) if began else None) or error from None
     except HazardGeoError:
         raise
     except OSError as error:
         reason = error.strerror or one_line(error)
-        raise FormatError(f"cannot write {target}: {reason}; check the folder, its permissions and the free space.") from error
+        otherwise = FormatError(f"cannot write {target}: {reason}; check the folder, its permissions and the free space.")
+        raise (_full(target) if error.errno == errno.ENOSPC else None) or otherwise from error
     finally:
         _remove_beginning_with(target.parent, stem)
+
+
+def _require_place(target: Path) -> None:
+    if not target.parent.is_dir():
+        raise FormatError(f"cannot write {target}: there is no folder {target.parent}; create it first.")
+    if target.is_dir():
+        raise FormatError(f"cannot write {target}: it is a folder; name a file.")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed writers left in `folder`; nobody else may be writing there."""
+    try:
+        for path in folder.iterdir():
+            if _TEMPORARY.match(path.name) and not path.is_dir():
+                path.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _put_on_disk(path: Path) -> None:
+    """Wait until the content is on the disk: network drives and sticks say only then that they are full."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _full(target: Path) -> FormatError | None:
+    """The error that says how much space is left, where next to none is."""
+    try:
+        free = shutil.disk_usage(target.parent).free
+    except OSError:
+        return None
+    if free > _FULL_BYTES:
+        return None
+    return FormatError(f"cannot write {target}: the disk is full ({free / 1e6:.1f} MB left); free some space and try again.")
 
 
 def _remove_beginning_with(folder: Path, stem: str) -> None:

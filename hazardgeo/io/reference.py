@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pyproj
 from pyproj.exceptions import CRSError as PyprojError
 
 from hazardgeo import crs as _crs
 from hazardgeo.crs import Height, HeightKind
-from hazardgeo.errors import CrsError, HeightError
+from hazardgeo.errors import CrsError, HazardGeoWarning, HeightError
 
-_LENIENT_CONFIDENCE = 25  # percent: enough to see that two spellings mean one EPSG code
+_WGS84 = pyproj.CRS.from_epsg(4326)
 
 
-def agreed_crs(stored: pyproj.CRS | None, stated: Any, path: Path, *, argument: str = "crs") -> pyproj.CRS:
+def agreed_crs(
+    stored: pyproj.CRS | None,
+    stated: Any,
+    path: Path,
+    *,
+    argument: str = "crs",
+    bounds: tuple[float, float, float, float] | None = None,
+) -> pyproj.CRS:
     """The horizontal CRS of a file: what it stores, or what the caller states where it stores none.
 
-    CrsError where neither is there, and where the two differ: a statement never overrules a file.
+    CrsError where neither is there, and where the two differ: a statement never overrules a file, except where `bounds`
+    are given and coordinates within them cannot be in what the file says (see `require_plausible_place`).
     """
     if stored is None and stated is None:
         raise CrsError(f"{path} has no coordinate reference system; state it with {argument}='EPSG:...'.")
@@ -28,19 +38,87 @@ def agreed_crs(stored: pyproj.CRS | None, stated: Any, path: Path, *, argument: 
         return stored
     given = _crs.horizontal(stated)
     if not same_crs(stored, given):
+        if bounds is not None and np.isfinite(bounds).all() and _crs.readings.doubt(bounds, stored) is not None:
+            return given
         raise CrsError(
             f"{path} says that it is in {_crs.label(stored)}, but {argument}= says {_crs.label(given)}; leave {argument}= away, "
             "or correct the file if it is wrong."
         )
-    return given if given.to_epsg() and not stored.to_epsg() else stored
+    return given if _crs.code(given) and not _crs.code(stored) else stored
 
 
 def same_crs(stored: pyproj.CRS, given: pyproj.CRS) -> bool:
-    """True when both mean the same system, whatever their spelling and axis order."""
+    """True when both mean the same system, whatever their spelling and axis order.
+
+    A system that names no datum, or one that PROJ does not know, is the same as one with equal formulas.
+    """
     if stored == given or stored.equals(given, ignore_axis_order=True):
         return True
-    code = stored.to_epsg(min_confidence=_LENIENT_CONFIDENCE)
-    return code is not None and code == given.to_epsg()
+    if _crs.code(stored) and _crs.code(given):
+        return stored.datum == given.datum and _crs.same_formulas(stored, given)
+    return not stored.is_bound and not given.is_bound and _crs.same_formulas(stored, given)
+
+
+def require_plausible_place(
+    bounds: tuple[float, float, float, float], crs: pyproj.CRS, path: Path, *, argument: str = "crs"
+) -> None:
+    """Raise CrsError where coordinates within `bounds` (west, south, east, north) cannot be in `crs`; names what they can be.
+
+    Refused are coordinates that no place on Earth has in `crs`, those that carry another zone prefix, and those that would
+    lie more than 1000 km outside its area of use while another reading puts them inside it: east and north exchanged,
+    another zone prefix or none, degrees, feet. A HazardGeoWarning says so where they lie that far outside and no other
+    reading is known, and where `crs` states an ellipsoid without a datum. A neighbouring zone, and places some hundred
+    kilometres outside, are normal and pass.
+    """
+    if not np.isfinite(bounds).all():
+        return
+    doubt = _crs.readings.doubt(bounds, crs)
+    if doubt is None:
+        _warn_without_datum(crs, path, argument)
+        return
+    found = _crs.readings.others(bounds, crs)
+    numbers = f"x {_span(bounds[0::2])} and y {_span(bounds[1::2])}"
+    said = f"{path} is said to be in {_crs.label(crs)}, but holds {numbers}: {doubt.text}"
+    if found:
+        raise CrsError(f"{said}. They fit {_listed([r.text for r in found])}; {_remedy(found, crs, argument)}.")
+    if doubt.kind == "impossible":
+        raise CrsError(f"{said}; find out which system they are in and state it with {argument}='EPSG:...'.")
+    if doubt.kind == "far":
+        warnings.warn(f"{said}; check {argument}.", HazardGeoWarning, stacklevel=3)
+
+
+def _remedy(found: list[_crs.readings.Reading], crs: pyproj.CRS, argument: str) -> str:
+    """What to state; of systems on different datums the supplier must say which, since they lie 100 m and more apart."""
+    if len({_crs.label(r.crs) for r in found}) > 1:
+        return f"ask the supplier which, and state it with {argument}='EPSG:...'"
+    reading = found[0]
+    state = "" if reading.crs == crs else f"{argument}='{_crs.label(reading.crs)}'"
+    if not reading.swapped:
+        return f"state {state}, or correct the file"
+    if argument == "source_crs":
+        return "state " + ", ".join(filter(None, [state, "axes='north-east'"]))
+    return "export it again with east (longitude) as x" + (f" and state {state}" if state else "")
+
+
+def _listed(texts: list[str]) -> str:
+    return " or ".join([*texts[:4], *(["others"] if len(texts) > 4 else [])])
+
+
+def _span(pair: tuple[float, ...]) -> str:
+    low, high = (f"{v:.10g}" if abs(v) < 1000 else f"{v:.0f}" for v in pair)
+    return low if low == high else f"{low} to {high}"
+
+
+def _warn_without_datum(crs: pyproj.CRS, path: Path, argument: str) -> None:
+    if crs.is_bound or _crs.shift_is_known(crs, _WGS84):
+        return
+    if crs.datum is None or "unknown" in crs.datum.name.lower():
+        warnings.warn(
+            f"{path}: {_crs.label(crs)} names no datum, so its places can be off by 100 m and more; state its EPSG code with "
+            f"{argument}=.",
+            HazardGeoWarning,
+            stacklevel=4,
+        )
 
 
 def agreed_height(stored: Height | None, stated: Height | None, path: Path) -> Height | None:

@@ -5,5 +5,17 @@ from hazardgeo.pipeline.manifest import FileRecord, Manifest, StageRecord
 from hazardgeo.pipeline.propose import propose
 from hazardgeo.pipeline.run import read_scenario, run
 from hazardgeo.pipeline.stages import STAGES
+from hazardgeo.pipeline.verify import Verification, verify
 
-__all__ = ["STAGES", "FileRecord", "Manifest", "StageRecord", "check", "propose", "read_scenario", "run"]
+__all__ = [
+    "STAGES",
+    "FileRecord",
+    "Manifest",
+    "StageRecord",
+    "Verification",
+    "check",
+    "propose",
+    "read_scenario",
+    "run",
+    "verify",
+]

@@ -10,9 +10,8 @@ import geopandas
 import shapely
 
 from hazardgeo import crs as _crs
-from hazardgeo import io
 from hazardgeo import scenario as _scenario
-from hazardgeo.errors import CrsError, FormatError, HazardGeoError, MissingColumnError
+from hazardgeo.errors import FormatError, HazardGeoError, MissingColumnError
 from hazardgeo.pipeline import inputs
 from hazardgeo.pipeline.run import known
 from hazardgeo.raster import Raster
@@ -25,7 +24,7 @@ WGS84 = "EPSG:4326"
 def check(path: Path | str) -> list[str]:
     """What is wrong with a scenario file, gravest first: the file itself, then its inputs, then how they fit together.
 
-    Empty when it can run. Rasters and shapes are read, clouds by their header only. Raises ConfigError where there is
+    Empty when it can run. Rasters and shapes are read; LAS clouds by their header only. Raises ConfigError where there is
     no such file or its TOML cannot be parsed.
     """
     scenario, found = _scenario.problems(path, **known())
@@ -42,8 +41,9 @@ def _input_problems(scenario: Scenario) -> Iterator[str]:
     for name in inputs.in_order(scenario):
         file = scenario.inputs[name]
         try:
-            if not file.path.is_file():
-                raise FormatError(f"there is no file {file.path}; correct the path.")
+            missing = next((path for path in inputs.paths(file) if not path.is_file()), None)
+            if missing is not None:
+                raise FormatError(f"there is no file {missing}; correct the path.")
             if name == "shakemap_uncertainty":
                 continue
             if name == "scan":
@@ -60,15 +60,9 @@ def _input_problems(scenario: Scenario) -> Iterator[str]:
 
 
 def _scan_extent(file: InputFile, working: Any) -> tuple[Any, Any]:
-    """The extent of a scan by its header, and its CRS."""
-    inputs.require_option_kinds(file)
-    info = io.cloud_info(file.path)
-    crs = file.options.get("crs") or info.crs
-    if crs is None:
-        raise CrsError(f"{file.path.name} states no CRS; set crs = 'EPSG:...' in its table.")
-    horizontal = _crs.horizontal(crs)
-    inputs.require_working(horizontal, file, working)
-    return _box(info.bounds, horizontal), horizontal
+    """The extent of a scan and its CRS."""
+    bounds, crs = inputs.scan_extent(file, working)
+    return _box(bounds, crs), crs
 
 
 def _require_capacity(sites: geopandas.GeoDataFrame, file: InputFile) -> None:

@@ -60,19 +60,24 @@ def tables(product: object) -> dict[str, pd.DataFrame]:
     return {"totals": totals, "flows": product.flows, **{k: v.drop(columns=v.geometry.name) for k, v in plain.items()}}
 
 
-def write(products: Mapping[str, object], out: Path) -> list[Path]:
-    """All products as files under `out`; the paths written, in order."""
+def write_product(name: str, product: object, folder: Path) -> list[Path]:
+    """The rasters and tables of one product as files under `folder`; the paths written, in order."""
     written: list[Path] = []
+    for key, raster in rasters(name, product).items():
+        written.append(folder / "rasters" / f"{key}.tif")
+        io.write_raster(raster, written[-1])
+    for key, table in tables(product).items():
+        written.append(folder / "tables" / f"{key}.csv")
+        io.write_table(table, written[-1])
+    return written
+
+
+def write_layers(products: Mapping[str, object], folder: Path) -> list[Path]:
+    """The shapes of all products in one GeoPackage under `folder`; no path where there are none."""
     layers: dict[str, Any] = {}
     for name, product in products.items():
-        for key, raster in rasters(name, product).items():
-            written.append(out / "rasters" / f"{key}.tif")
-            io.write_raster(raster, written[-1])
         layers.update(shapes(name, product))
-        for key, table in tables(product).items():
-            written.append(out / "tables" / f"{key}.csv")
-            io.write_table(table, written[-1])
-    if layers:
-        written.append(out / "layers.gpkg")
-        io.write_vectors(layers, written[-1])
-    return written
+    if not layers:
+        return []
+    io.write_vectors(layers, folder / "layers.gpkg")
+    return [folder / "layers.gpkg"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+from pathlib import Path
 from typing import Any
 
 import geopandas
@@ -13,11 +16,13 @@ from hazardgeo import crs as _crs
 from hazardgeo import io, raster
 from hazardgeo.crs import Height
 from hazardgeo.errors import ConfigError, CrsError, InputError, MissingColumnError
+from hazardgeo.io.reference import agreed_crs
 from hazardgeo.raster import UNKNOWN_CLASS, Raster
 from hazardgeo.scenario import InputFile, Scenario
+from hazardgeo.shelter import CAPACITY_COLUMNS
 
 RASTER_OPTIONS = ("crs", "band", "unit")
-VECTOR_OPTIONS = ("source_crs", "layer", "where", "columns")
+VECTOR_OPTIONS = ("source_crs", "layer", "where", "columns", "axes")
 RASTER_UNITS = {
     "dem": "m",
     "slope": "deg",
@@ -37,26 +42,32 @@ SHAPE_KINDS = {
     "bodies": ("Polygon", "MultiPolygon"),
     "surveyed": ("Polygon", "MultiPolygon"),
     "zones": ("Polygon", "MultiPolygon"),
+    "isoseismals": ("Polygon", "MultiPolygon", "LineString", "MultiLineString", "Point"),  # its door sorts them
 }
 INPUTS: dict[str, tuple[str, ...]] = {
-    "scan": ("crs", "height"),
+    "scan": ("crs", "height", "offset", "tiles"),
     "shakemap": (),
     "shakemap_uncertainty": (),
     **dict.fromkeys(SHAPE_KINDS, VECTOR_OPTIONS),
+    "isoseismals": ("source_crs", "layer", "where", "axes", "column", "scale"),
     **dict.fromkeys(RASTER_UNITS, RASTER_OPTIONS),
     "dem": (*RASTER_OPTIONS, "height", "bounds", "cell_m"),
 }
 SURFACES = ("scan", "dem")
+HEADER_FORMATS = (".las", ".laz")  # clouds whose header says where they lie
 MAY_BE_EMPTY = ("bodies",)  # a file without bodies says that people looked and found none
 NONE_MAY_BE_LOST = ("bodies", "people")  # what nobody can place must not read as "not there"
 NEEDED_COLUMNS = {"people": "people"}
+TRANSLATED_COLUMNS = {"people": ("name", "people"), "sites": ("name", *CAPACITY_COLUMNS, "area_m2"), "zones": ("name",)}
 _OPTION_KINDS: dict[str, tuple[type, ...]] = {
     "band": (int,),
     "bounds": (list,),
     "cell_m": (int, float),
     "columns": (dict,),
+    "offset": (list,),
+    "tiles": (list,),
 }
-_CONVERTED = {("m", "km"): 1e-3, ("km", "m"): 1e3}
+_CONVERTED = {("m", "km"): 1e-3, ("km", "m"): 1e3, ("ft", "m"): 0.3048, ("us-ft", "m"): 1200 / 3937}
 
 
 def load(scenario: Scenario, name: str, working: Any) -> Any:
@@ -70,6 +81,8 @@ def load(scenario: Scenario, name: str, working: Any) -> Any:
         return io.read_shakemap(file.path, uncertainty_xml=None if uncertainty is None else uncertainty.path)
     if name == "shakemap_uncertainty":
         return file.path
+    if name == "isoseismals":
+        return io.read_isoseismals(file.path, crs=working, **file.options)
     if name in RASTER_UNITS:
         return _raster(file, working)
     return _shapes(file, working)
@@ -83,6 +96,14 @@ def require_compatible(scenario: Scenario) -> None:
         raise ConfigError(f"[inputs] names {' and '.join(surfaces)}, and the terrain can come from one only; leave one out.")
     if "shakemap" in given and scenario.event is not None:
         raise ConfigError("the scenario has both inputs.shakemap and [event]; the shaking can come from one only, leave one out.")
+    if {"shakemap", "isoseismals"} <= given:
+        raise ConfigError("[inputs] names shakemap and isoseismals; the shaking can come from one only, leave one out.")
+    if "isoseismals" in given and scenario.event is None:
+        raise ConfigError("isoseismals give no magnitude and no time; add an [event] with magnitude, place, depth and time.")
+    if "isoseismals" in given and scenario.options.get("shaking", {}).get("source") != "isoseismals":
+        raise ConfigError(
+            "[inputs] names isoseismals, but the shaking of [event] comes from a model; set source = 'isoseismals' in [shaking]."
+        )
     if "shakemap_uncertainty" in given and "shakemap" not in given:
         raise ConfigError("[inputs] names shakemap_uncertainty without a shakemap; name both.")
 
@@ -128,8 +149,45 @@ def require_working(crs: pyproj.CRS, file: InputFile, working: Any) -> None:
     _crs.require_metric(crs, what=file.path.name, fix="reproject the cloud to a projected metric CRS, for example UTM, first.")
 
 
+def paths(file: InputFile) -> list[Path]:
+    """All files of an input: its path and, for a scan in several files, its tiles, whose names start from the same folder."""
+    tiles = file.options.get("tiles", [])
+    if not all(isinstance(tile, str) and tile for tile in tiles):
+        raise ConfigError(f"[inputs] {file.name} tiles = {tiles!r} must be the names of further files, for example ['b.laz'].")
+    return [file.path, *(Path(os.path.normpath(file.path.parent / tile)) for tile in tiles)]
+
+
+def offset(file: InputFile) -> tuple[float, float, float]:
+    """What is added to the local coordinates of a scan: (east, north, height) in the units of its CRS."""
+    given = file.options.get("offset", [0.0, 0.0, 0.0])
+    numbers = [v for v in given if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)]
+    if len(numbers) != 3 or len(given) != 3:
+        raise ConfigError(f"[inputs] {file.name} offset = {given!r} must be [east, north, height] to add to its coordinates.")
+    return float(numbers[0]), float(numbers[1]), float(numbers[2])
+
+
+def scan_extent(file: InputFile, working: Any) -> tuple[tuple[float, float, float, float], pyproj.CRS]:
+    """The bounds of a scan with its tiles and its CRS: LAS files by their headers, files of other formats are read."""
+    require_option_kinds(file)
+    read_whole = not all(path.suffix.lower() in HEADER_FORMATS for path in paths(file))
+    infos = [] if read_whole else [io.cloud_info(path) for path in paths(file)]
+    try:
+        stored = [None if info.crs is None else _crs.horizontal(info.crs) for info in infos]
+    except CrsError:  # a CRS without a code is known to the file alone
+        read_whole = True
+    if read_whole:
+        cloud = _scan(file, working)
+        return cloud.bounds, cloud.crs
+    found = [agreed_crs(crs, file.options.get("crs"), path) for crs, path in zip(stored, paths(file), strict=True)]
+    for crs in found:
+        require_working(crs, file, working if working is not None else found[0])
+    east, north, _ = offset(file)
+    west, south, right, top = np.array([info.bounds for info in infos]).T
+    return (west.min() + east, south.min() + north, right.max() + east, top.max() + north), found[0]
+
+
 def _scan(file: InputFile, working: Any) -> Any:
-    cloud = io.read_cloud(file.path, crs=file.options.get("crs"), height=height(file))
+    cloud = io.read_clouds(paths(file), crs=file.options.get("crs"), height=height(file), offset=offset(file))
     require_working(cloud.crs, file, working)
     return cloud
 
@@ -138,7 +196,7 @@ def _raster(file: InputFile, working: Any) -> Raster:
     options = file.options
     found = io.read_raster(
         file.path,
-        band=options.get("band", 1),
+        band=options.get("band"),
         window=_bounds(file),
         crs=options.get("crs"),
         name=file.name,
@@ -176,8 +234,10 @@ def _in_unit(found: Raster, file: InputFile) -> Raster:
         )
     if found.values.dtype.kind != "f":
         raise InputError(f"{file.path.name} holds classes, but {file.name} is needed in {needed}; check which file this is.")
-    scaled = found.like((found.values * factor).astype(np.float32), file.name, needed)
-    return Raster(scaled.values, scaled.grid, scaled.name, scaled.unit, found.height, tags=found.tags)
+    values = (found.values * factor).astype(np.float32)
+    in_feet = unit in ("ft", "us-ft") and found.height is not None
+    height = Height(found.height.kind) if in_feet and found.height is not None else found.height  # its vertical CRS is in feet
+    return Raster(values, found.grid, file.name, needed, height, tags=found.tags)
 
 
 def _classes(found: Raster, file: InputFile) -> Raster:
@@ -194,7 +254,7 @@ def _classes(found: Raster, file: InputFile) -> Raster:
 
 def _shapes(file: InputFile, working: Any) -> geopandas.GeoDataFrame:
     options = file.options
-    stated = {key: options[key] for key in ("source_crs", "layer", "where") if key in options}
+    stated = {key: options[key] for key in ("source_crs", "layer", "where", "axes") if key in options}
     shapes = io.read_vector(file.path, crs=working, **stated)
     _require_shapes(shapes, file)
     columns = options.get("columns", {})
@@ -202,6 +262,7 @@ def _shapes(file: InputFile, working: Any) -> geopandas.GeoDataFrame:
     if missing:
         raise MissingColumnError(f"{file.path.name} has no column {missing[0]!r}; it has {', '.join(map(str, shapes.columns))}.")
     shapes = shapes.rename(columns=dict(columns))
+    shapes = io.standard_columns(shapes, TRANSLATED_COLUMNS.get(file.name, ()), path=file.path.name)
     needed = NEEDED_COLUMNS.get(file.name)
     if needed and needed not in shapes.columns:
         raise MissingColumnError(
@@ -226,7 +287,7 @@ def _require_shapes(shapes: geopandas.GeoDataFrame, file: InputFile) -> None:
     lost = int(shapes.attrs.get("features_left_out", 0))
     if lost and file.name in NONE_MAY_BE_LOST:
         raise InputError(
-            f"{lost} features in {file.path.name} have no usable geometry; correct them, or leave them out with where = ..."
+            f"{lost} features in {file.path.name} have no usable geometry; correct them, or remove them from the file."
         )
 
 

@@ -6,19 +6,20 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import threading
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
-import psutil
-
 import hazardgeo
+from hazardgeo.errors import FormatError
 from hazardgeo.io.files import atomic
 
-VERSIONS = ("numpy", "scipy", "numba", "rasterio", "pyproj", "shapely", "geopandas", "laspy", "lazrs", "ortools", "folium")
-SAMPLE_EVERY_S = 0.05
+VERSIONS = (
+    *("numpy", "scipy", "numba", "rasterio", "pyproj", "shapely", "pandas", "geopandas", "pyogrio", "pyarrow", "laspy", "lazrs"),
+    *("ortools", "pygmm", "pillow", "folium"),
+)
+_CODE = (".py", ".toml", ".js", ".css", ".json", ".md", ".png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The record of one run, written to manifest.json beside its outputs. `finished` is in UTC."""
+    """The record of one run, written to manifest.json beside its outputs. `finished` is in UTC.
+
+    `only` is the stage that the run was told to stop at, None for all.
+    """
 
     title: str
     notice: str
@@ -56,16 +60,40 @@ class Manifest:
     headlines: dict[str, Any]
     finished: str
     versions: dict[str, str] = field(default_factory=dict)
+    only: str | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """The manifest in a file. Raises FormatError where there is none."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            files = {key: tuple(FileRecord(**file) for file in found.pop(key)) for key in ("inputs", "outputs")}
+            stages = tuple(StageRecord(**{**s, "products": tuple(s["products"])}) for s in found.pop("stages"))
+            return cls(**{**found, **files, "stages": stages, "warnings": tuple(found["warnings"])})
+        except OSError as error:
+            raise FormatError(f"{path} cannot be read: {error.strerror}; name the manifest.json of a run.") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise FormatError(f"{path} is not the manifest of a run; name the manifest.json beside its map.") from None
 
     def write(self, path: Path) -> None:
         """The manifest as JSON, complete or not at all."""
         with atomic(path) as part:
-            part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="replace")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of hazardgeo and of the libraries that decide the numbers."""
-    found = {"python": platform.python_version(), "hazardgeo": hazardgeo.__version__}
+    """Versions of Python, of hazardgeo (and a hash of its code) and of the libraries that decide the numbers."""
+    return dict(_versions())
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    found = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "hazardgeo": hazardgeo.__version__,
+        "code": _code(),
+    }
     for name in VERSIONS:
         try:
             found[name] = importlib.metadata.version(name)
@@ -74,41 +102,18 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _code() -> str:
+    """A hash over the files of the package as they are at the first call: an edited function is another version."""
+    package = Path(hazardgeo.__file__).parent
+    content = hashlib.sha256()
+    for path in sorted(p for p in package.rglob("*") if p.suffix in _CODE and p.is_file()):
+        content.update(path.relative_to(package).as_posix().encode())
+        content.update(hashlib.sha256(path.read_bytes()).digest())
+    return content.hexdigest()[:16]
+
+
 def record(path: Path, *, name: str) -> FileRecord:
     """Size and hash of a file, under the name by which the run knows it."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FileRecord(name, path.stat().st_size, digest)
-
-
-class PeakMemory:
-    """Samples the memory of this process and its children while a block runs; `megabytes` holds the peak."""
-
-    def __init__(self) -> None:
-        self.megabytes = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> PeakMemory:
-        self._sample()
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._sample()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(SAMPLE_EVERY_S):
-            self._sample()
-
-    def _sample(self) -> None:
-        own = psutil.Process()
-        total = own.memory_info().rss
-        for child in own.children(recursive=True):
-            try:
-                total += child.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        self.megabytes = max(self.megabytes, total / 1e6)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning
 from hazardgeo.io import read_cloud
-from hazardgeo.io.pcd import _unpack_lzf_kernel
+from hazardgeo.io.cloud.pcd import _unpack_lzf_kernel
 
 FIELDS = (("x", 8, "F", 1), ("y", 8, "F", 1), ("z", 8, "F", 1))
 FULL = (*FIELDS, ("_", 1, "U", 3), ("rgb", 4, "F", 1), ("intensity", 4, "F", 1), ("normal_x", 4, "F", 1), ("tag", 2, "I", 2))
@@ -44,7 +44,7 @@ def require_full(path: Path) -> None:
     cloud = read_cloud(path, crs=32648)
     np.testing.assert_array_equal(cloud.xyz, ROWS)
     assert {k: v[1].tolist() for k, v in cloud.attributes.items()} == {
-        "red": 10, "green": 20, "blue": 255, "intensity": 4, "nx": 0.5, "tag": [-7, 8],
+        "red": 2570, "green": 5140, "blue": 65535, "intensity": 4, "nx": 0.5, "tag": [-7, 8],
     }  # fmt: skip
 
 

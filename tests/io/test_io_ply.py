@@ -41,7 +41,7 @@ def test_binary_points_come_with_colours_intensity_normals_and_class(tmp_path: P
     np.testing.assert_array_equal(cloud.xyz, XYZ)
     assert (cloud.crs.to_epsg(), cloud.height) == (32648, Height("ellipsoidal"))
     assert {k: v[2].item() for k, v in cloud.attributes.items()} == {
-        "red": 1, "green": 2, "blue": 255, "intensity": 40_000, "nx": 0, "ny": 0.5, "nz": 1, "classification": 2,
+        "red": 257, "green": 514, "blue": 65535, "intensity": 40_000, "nx": 0, "ny": 0.5, "nz": 1, "classification": 2,
     }  # fmt: skip
     assert cloud.attributes["classification"].dtype == np.uint8
     assert read_cloud(path, crs=32648, classes=(1,)).xyz[:, 2].tolist() == [2105.0]
@@ -54,7 +54,7 @@ def test_text_is_read_with_elements_before_and_lists_within_skipped(tmp_path: Pa
     path = write(tmp_path / "c.ply", header("ascii", camera, vertex), b"1\n2\n1.5 2 9 9 2.5 3.5 7\n\n4 0 5 6 8\n")
     cloud = read_cloud(path, crs=32648)
     assert cloud.xyz.tolist() == [[1.5, 2.5, 3.5], [4, 5, 6]]
-    assert cloud.attributes["red"].tolist() == [7, 8]
+    assert cloud.attributes["red"].tolist() == [7 * 257, 8 * 257]
     assert list(cloud.attributes) == ["red"]
 
 

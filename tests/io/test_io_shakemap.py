@@ -1,3 +1,5 @@
+import gzip
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,8 +49,11 @@ def test_percent_of_g_becomes_g_and_nodes_are_cell_centres(tmp_path: Path) -> No
     assert {name: r.unit for name, r in shaking.layers.items()} == {"pga_g": "g", "pgv_cm_s": "cm/s", "mmi": "MMI"}
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("", 0.01), ("pctg", 0.01), ("%g", 0.01), ("g", 1.0)])
-def test_the_unit_text_of_pga_is_only_believed_where_it_says_g(tmp_path: Path, unit: str, factor: float) -> None:
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("", 0.01), ("pctg", 0.01), ("%g", 0.01), ("g", 1.0), ("gal", 1 / 980.665), ("m/s2", 1 / 9.80665)],
+)
+def test_pga_is_percent_of_g_unless_its_unit_text_says_otherwise(tmp_path: Path, unit: str, factor: float) -> None:
     path = grid_xml(tmp_path / "g.xml", fields=f"LON:dd LAT:dd PGA:{unit}", rows="0 1 1\n1 1 2\n0 0 3\n1 0 4")
     shaking = read_shakemap(path)
     assert shaking.pga_g is not None
@@ -160,6 +165,8 @@ def test_tables_that_contradict_their_grid_are_refused(tmp_path: Path, rows: str
 def test_an_unknown_unit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="PGV is in 'm/s2'"):
         read_shakemap(grid_xml(tmp_path / "g.xml", fields="LON:dd LAT:dd PGA:pctg PGV:m/s2 MMI:intensity"))
+    with pytest.raises(FormatError, match=r"PGA is in 'ln\(g\)', which is not known; convert it to g"):
+        read_shakemap(grid_xml(tmp_path / "g.xml", fields="LON:dd LAT:dd PGA:ln(g) PGV:cms MMI:intensity"))
 
 
 def test_uncertainties_join_their_own_event_and_grid_only(tmp_path: Path) -> None:
@@ -212,3 +219,121 @@ def test_an_encoding_that_the_parser_does_not_know_is_named(tmp_path: Path, enco
     path.write_text(path.read_text().replace('version="1.0"', f'version="1.0" encoding="{encoding}"'))
     with pytest.raises(FormatError, match=r"grid\.xml has an encoding that is not read: .*; save it as UTF-8"):
         read_shakemap(path)
+
+
+def test_other_columns_such_as_urat_and_psa_do_not_disturb(tmp_path: Path) -> None:
+    rows = "0 1 .5 30 20 9\n1 1 1 40 25 9\n0 0 1 10 5 9\n1 0 1 20 9 9"
+    path = grid_xml(tmp_path / "g.xml", fields="LON:dd LAT:dd URAT: PGA:pctg PGV:cms PSA03:pctg", rows=rows)
+    assert tuple(read_shakemap(path).layers) == ("pga_g", "pgv_cm_s")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_byte_order_mark_and_utf_16_are_read(tmp_path: Path, encoding: str) -> None:
+    path = grid_xml(tmp_path / "g.xml")
+    text = path.read_text().replace('version="1.0"', f'version="1.0" encoding="{encoding.removesuffix("-sig")}"')
+    path.write_text(text, encoding=encoding)
+    assert read_shakemap(path).grid.shape == (2, 2)
+
+
+def test_packed_files_are_read(tmp_path: Path) -> None:
+    plain = grid_xml(tmp_path / "grid.xml")
+    fields, rows = "LON:dd LAT:dd STDPGA:ln(pctg)", "0 1 .1\n1 1 .3\n0 0 .5\n1 0 .7"
+    sigma = grid_xml(tmp_path / "uncertainty.xml", fields=fields, rows=rows)
+    (tmp_path / "grid.xml.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
+        archive.write(plain, "download/grid.xml")
+        archive.write(sigma, "download/uncertainty.xml")
+    for name in ("grid.xml.gz", "both.zip"):
+        shaking = read_shakemap(tmp_path / name, uncertainty_xml=tmp_path / "both.zip")
+        assert shaking.sigma_ln_pga is not None
+        assert shaking.pga_g is not None
+        np.testing.assert_allclose(shaking.pga_g.values, [[0.3, 0.4], [0.1, 0.2]], rtol=1e-6)
+
+
+def test_other_products_of_a_shakemap_are_refused_naming_the_grid(tmp_path: Path) -> None:
+    (tmp_path / "shake_result.hdf").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    (tmp_path / "cont_pga.json").write_text('{"type": "FeatureCollection", "features": []}')
+    for name, members in {"raster.zip": ["pga_mean.flt"], "shape.zip": ["pga.shp"], "two.zip": ["a.xml", "b.xml"]}.items():
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for member in members:
+                archive.writestr(member, "x")
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "raster.zip").read_bytes()[:-10])
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(bytes(1000))[:-10])
+    for name, words in {
+        "shake_result.hdf": r"is HDF5 .*; fetch the grid\.xml",
+        "cont_pga.json": r"is JSON .*fetch the grid\.xml",
+        "raster.zip": r"is a raster\.zip of a ShakeMap .*; fetch the grid\.xml",
+        "shape.zip": r"holds no XML .*; fetch the grid\.xml",
+        "two.zip": "holds 2 XML files",
+        "cut.zip": "cannot be unpacked",
+        "cut.gz": "cannot be unpacked",
+    }.items():
+        with pytest.raises(FormatError, match=words):
+            read_shakemap(tmp_path / name)
+
+
+def test_a_packed_bomb_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "grid.xml.gz").write_bytes(gzip.compress(b" " * 100_000_001, compresslevel=1))
+    with pytest.raises(FormatError, match="holds more than 100 MB"):
+        read_shakemap(tmp_path / "grid.xml.gz")
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!DOCTYPE x SYSTEM "file:///etc/hostname">',
+        '<!DOCTYPE x [<!ENTITY e SYSTEM "http://x.invalid/">]>',
+        "<!DOCTYPE x [<!ENTITY % p 'x'>]>",
+    ],
+)
+def test_external_entities_are_never_fetched(tmp_path: Path, declared: str) -> None:
+    with pytest.raises(FormatError, match="declares a DOCTYPE"):
+        read_shakemap(grid_xml(tmp_path / "g.xml", head=declared))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('nlon="2" nlat="2"', 'nlon="2000000000" nlat="2000000000"', "for 4 lines"),
+        ('nlon="2"', 'nlon="1e300"', "for 4 lines"),
+        ('nlon="2"', 'nlon="nan"', "nlon is nan"),
+        ('nlon="2"', 'nlon="2.5"', "nlon is 2.5, not a whole number"),
+        ('nlon="2"', 'nlon="-2"', "for 4 lines"),
+        ('name="PGV"', 'name="PGA"', "the grid_field PGA or its index 4 twice"),
+        ('index="4"', 'index="3"', "the grid_field PGV or its index 3 twice"),
+    ],
+)
+def test_damaged_headers_are_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    path = grid_xml(tmp_path / "g.xml")
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(FormatError, match=words):
+        read_shakemap(path)
+
+
+def test_swapped_longitudes_and_latitudes_are_refused(tmp_path: Path) -> None:
+    path = grid_xml(
+        tmp_path / "g.xml",
+        fields="LAT:dd LON:dd PGA:pctg PGV:cms MMI:intensity",
+        bounds=(102, 103),
+        rows=("102 1 30 20 6\n103 1 40 25 7\n102 0 10 5 4\n103 0 20 9 5"),
+    )
+    with pytest.raises(FormatError, match="is not a node of its grid"):
+        read_shakemap(path)
+
+
+@pytest.mark.parametrize("fields", ["LON:dd LAT:dd PGA:pctg PGV:m/s MMI:", "LON:dd LAT:dd PGA:g PGV:cms MMI:"])
+def test_a_mislabelled_column_is_noticed_by_the_other(tmp_path: Path, fields: str) -> None:
+    rows = "0 1 3 2 6\n1 1 4 2.5 7\n0 0 1 .5 4\n1 0 2 .9 5"
+    with pytest.raises(FormatError, match=r"PGA means intensity .* at the median, PGV"):
+        read_shakemap(grid_xml(tmp_path / "g.xml", fields=fields, rows=rows))
+
+
+def test_a_velocity_that_is_the_acceleration_scaled_is_noticed(tmp_path: Path) -> None:
+    rows = "0 1 30 30 6\n1 1 40 40 7\n0 0 10 10 4\n1 0 20 20 5"
+    with pytest.warns(HazardGeoWarning, match="PGV is PGA times 100 "):
+        read_shakemap(grid_xml(tmp_path / "g.xml", rows=rows))
+
+
+def test_a_station_list_is_named(data_case: Callable[[str], Path]) -> None:
+    with pytest.raises(FormatError, match=r"is a station list .*; read it with read_stations"):
+        read_shakemap(data_case("wenchuan_stations") / "stationlist.xml")

@@ -48,9 +48,11 @@ def test_decimal_commas_are_read_where_semicolons_separate(tmp_path: Path) -> No
 
 
 def test_rows_without_coordinates_are_left_out_and_counted(tmp_path: Path) -> None:
-    path = put(tmp_path / "t.csv", "n,lon,lat\n1,102.8,35.7\n2,,\n3,102.8E,35.7\n")
+    path = put(tmp_path / "t.csv", "n,lon,lat\n1,102.8,35.7\n2,,\n3,near the school,35.7\n")
     with pytest.warns(HazardGeoWarning, match="2 of 3 rows have no usable coordinates"):
-        assert read_vector(path)["n"].tolist() == [1]
+        read = read_vector(path)
+    assert read["n"].tolist() == [1]
+    assert read.attrs["features_left_out"] == 2
     with pytest.raises(InputError, match="no row has numbers"):
         read_vector(put(tmp_path / "u.csv", "lon,lat\na,b\n"))
 

@@ -75,7 +75,7 @@ CLOUDS: dict[str, Opens | Refused] = {
     "pdal/las_with_several_extra_byte_bloc.laz": Opens(697_721, 2154),
     "pdal/lone-star.copc.laz": Refused(CrsError, "Geocentric CRS, not a map CRS", "EPSG:32614", 518_862),
     "pdal/lots_of_vlr.las": Refused(CrsError, "name no EPSG code", "EPSG:32615", 1),
-    "pdal/spurious.las": Opens(1_065, 4326),
+    "pdal/spurious.las": Opens(1_065, 4326, warns="1 of 1,065 points lie outside the bounds"),
     "truncated_half_topography.laz": Refused(FormatError, "damaged, cut"),
 }
 E57 = ("pumpAVisualReferenceImage.e57", "testWithNormals.e57", "translationWithoutRotation.e57")
@@ -106,7 +106,7 @@ NO_TAG = {  # GeoTIFF under other names and without a CRS
 }  # fmt: skip
 RASTERS: dict[str, Opens | Refused] = {
     "formats/jpeg/DSCN0010.jpg": Refused(InputError, "no georeference"),
-    "formats/raster/OSBS_029.tif": Opens((400, 400), 32617, 0.0099),
+    "formats/raster/OSBS_029.tif": Opens((400, 400), 32617, 0.0099, warns="has 3 bands"),
     "demcompare_pairs/grenoble/Copernicus_DSM_10_N45_00_E005_00_DEM.tif": Opens((500, 500), 4326),
     "demcompare_pairs/grenoble/Copernicus_blurred_and_shifted.tif": Opens((333, 333), 4326),
     "demcompare_pairs/srtm/srtm_blurred_and_shifted.tif": Opens((995, 997), 4326),
@@ -135,8 +135,8 @@ RASTERS: dict[str, Opens | Refused] = {
     GEOUTILS + "B4_cropped.tif": Opens((315, 492), 32645),
     GEOUTILS + "B4_cropped_test.tif": Opens((74, 123), 32645),
     GEOUTILS + "B4_test.tif": Opens((167, 193), 32645),
-    GEOUTILS + "RGB.tif": Opens((655, 800), 32645),
-    GEOUTILS + "RGB_test.tif": Opens((167, 193), 32645),
+    GEOUTILS + "RGB.tif": Opens((655, 800), 32645, warns="has 3 bands"),
+    GEOUTILS + "RGB_test.tif": Opens((167, 193), 32645, warns="has 3 bands"),
 }
 
 KOT_IN, SCARP, GSI = AVA + "avaKot/Inputs/", AVA + "scarpExample/Inputs/", "noto_qgis/GSI/hokai_all_"
@@ -247,13 +247,13 @@ def test_a_cloud_opens_as_its_points_say_or_is_refused_by_name(data_case: Case, 
 
 @pytest.mark.parametrize("name", E57)
 def test_an_e57_scan_without_a_crs_is_refused(data_case: Case, name: str) -> None:
-    with pytest.raises((CrsError, FormatError), match=f"{NO_CRS}|not a LAS"):
+    with pytest.raises(CrsError, match=NO_CRS):
         read_cloud(data_case("formats") / "pye57" / name)
 
 
 def test_the_header_of_a_cloud_may_be_wrong_about_its_bounds(data_case: Case) -> None:
     path = data_case("formats") / "pdal" / "spurious.las"
-    cloud, stored = read_cloud(path), laspy.read(path)
+    cloud, stored = heard(lambda: read_cloud(path), "1 of 1,065 points lie outside the bounds"), laspy.read(path)
     assert stored.header.mins[0] == pytest.approx(-123.0749695)
     assert cloud.xyz[:, 0].min() == np.asarray(stored.x).min() < -124.0
 

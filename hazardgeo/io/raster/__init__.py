@@ -1,0 +1,1 @@
+"""Rasters: any format that GDAL reads, to cloud-optimised GeoTIFF."""

@@ -1,0 +1,1 @@
+"""Shaking: ShakeMaps, isoseismals and stations."""

@@ -1,0 +1,1 @@
+"""Shapes and tables: what GDAL reads, GeoParquet, CSV and workbooks."""

@@ -1,0 +1,42 @@
+"""Work on rasters and clouds of any size: tile by tile, on one processor, all of a machine, or many machines."""
+
+from hazardgeo.tiles.bodies import label
+from hazardgeo.tiles.call import Call, Executor, InProcess, Outcome
+from hazardgeo.tiles.cluster import Cluster
+from hazardgeo.tiles.engine import Progress, RasterSink, RasterSource, Source, map, map_reduce  # noqa: A004
+from hazardgeo.tiles.holes import fill_holes
+from hazardgeo.tiles.memory import PeakMemory, available_bytes, jobs_that_fit, processors
+from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
+from hazardgeo.tiles.pool import Pool
+from hazardgeo.tiles.scratch import Scratch
+from hazardgeo.tiles.statistics import Statistics, statistics
+from hazardgeo.tiles.stitch import Parts, stitch
+
+__all__ = [
+    "DEFAULT_CELLS",
+    "Call",
+    "Cluster",
+    "Executor",
+    "InProcess",
+    "Outcome",
+    "Parts",
+    "PeakMemory",
+    "Pool",
+    "Progress",
+    "RasterSink",
+    "RasterSource",
+    "Scratch",
+    "Source",
+    "Statistics",
+    "Tile",
+    "available_bytes",
+    "fill_holes",
+    "jobs_that_fit",
+    "label",
+    "map",
+    "map_reduce",
+    "plan",
+    "processors",
+    "statistics",
+    "stitch",
+]

@@ -1,0 +1,288 @@
+"""Work over tiles: what is read, done and written for each, on any executor, and gone on with after an interruption."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hazardgeo
+from hazardgeo.errors import ConfigError, FormatError, HazardGeoError, HazardGeoWarning, TileError
+from hazardgeo.grid import Grid
+from hazardgeo.raster import Raster
+from hazardgeo.tiles.call import Call, Executor, InProcess
+from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
+
+Options = Mapping[str, Any]
+Partial = dict[str, NDArray[Any]]
+Report = Callable[["Progress"], None]
+
+
+class Source(Protocol):
+    """Something large that is read by blocks, known by paths only, so that it travels: a raster file, a cloud file."""
+
+    @property
+    def key(self) -> str:
+        """What changes when the content does."""
+
+    def read(self, block: Grid) -> Any:
+        """What lies in the block: a Raster on exactly this grid, or a PointCloud within its bounds."""
+
+
+class RasterSource(Source, Protocol):
+    """A source that has a grid of its own."""
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the whole."""
+
+
+class RasterSink(Protocol):
+    """A raster file that is written in parts, in any order and by any process, and put together at the end."""
+
+    @property
+    def key(self) -> str:
+        """What the file will be called and how it will be written."""
+
+    def work_folder(self) -> Path:
+        """Where parts are kept until the file is whole."""
+
+    def has(self, folder: Path, tile: Tile) -> bool:
+        """True when the part of this tile is written."""
+
+    def write(self, folder: Path, tile: Tile, part: Raster) -> None:
+        """Write the part of a tile, whole or not at all."""
+
+    def finish(self, folder: Path, grid: Grid, tiles: Iterable[Tile]) -> None:
+        """Put the parts together into the file, and remove them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is: tiles done of all, seconds since it began, and seconds that remain, None before the first."""
+
+    what: str
+    done: int
+    tiles: int
+    seconds: float
+    remaining_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How tiles are worked on: with which function, options and halo, on which executor, and whom to tell."""
+
+    function: Callable[..., Any]
+    options: Options = field(default_factory=dict)
+    halo: int = 0
+    tile_cells: int = DEFAULT_CELLS
+    executor: Executor = field(default_factory=InProcess)
+    report: Report | None = None
+
+    @property
+    def name(self) -> str:
+        """The function as a user would type it."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+
+def map(  # noqa: A001 - tiles.map is what it is
+    function: Callable[..., Raster | Mapping[str, Raster]],
+    sources: Mapping[str, Source],
+    sinks: RasterSink | Mapping[str, RasterSink],
+    *,
+    grid: Grid | None = None,
+    **job: Any,
+) -> None:
+    """Call `function(**blocks, **options)` for each tile and write what it returns into the sinks.
+
+    `function` takes a Raster or a PointCloud by the name of each source, and returns a Raster, or one for each sink by
+    name, on the grid of its blocks; it may ask for the `grid` itself. It is called with the tile and a halo, and the core
+    of its result is kept: with a halo as wide as its stencil, tiles equal the whole. `grid` is that of the first raster
+    source unless it is given.
+
+    `job` holds `options` for the function, `halo` and `tile_cells` in cells, the `executor` (this process unless given)
+    and `report`, which is called with a Progress. Tiles that an interrupted call finished from the same sources and
+    options are kept, beside the file that they are for, and not done again.
+
+    Raises what `function` raises, with the tile; TileError where a tile ended its process twice or failed otherwise: all
+    other tiles are then finished first.
+    """
+    work = Job(function, **job)
+    named = dict(sinks) if isinstance(sinks, Mapping) else {"": sinks}
+    whole = grid or grid_of(sources)
+    tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
+    folders = {name: work_in(sink.work_folder(), work, sources, whole, sink.key) for name, sink in named.items()}
+    open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
+    calls = (
+        Call(t.name, _write_tile, (work.function, work.options, dict(sources), named, folders, whole, t)) for t in open_tiles
+    )
+    perform_all(calls, work, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+    for name, sink in named.items():
+        sink.finish(folders[name], whole, tiles)
+
+
+def map_reduce(
+    function: Callable[..., Partial],
+    combine: Callable[[Partial, Partial], Partial],
+    sources: Mapping[str, Source],
+    *,
+    work_folder: Path,
+    grid: Grid | None = None,
+    **job: Any,
+) -> Partial:
+    """The parts that `function(**blocks, **options)` returns for each tile, combined from the first tile to the last.
+
+    A part is a dict of arrays; parts go through files in `work_folder`, which is removed at the end. For a result that
+    does not depend on the tiles `combine` must be exact: whole numbers, extremes, or sums as in `statistics`. `job` and
+    errors are those of `map`.
+    """
+    work = Job(function, **job)
+    whole = grid or grid_of(sources)
+    tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
+    folder = work_in(work_folder, work, sources, whole, "parts")
+    compute_parts(work, sources, whole, tiles, folder)
+    result: Partial | None = None
+    for tile in tiles:
+        part = read_part(folder, tile)
+        result = part if result is None else combine(result, part)
+    shutil.rmtree(folder, ignore_errors=True)
+    assert result is not None
+    return result
+
+
+def compute_parts(work: Job, sources: Mapping[str, Source], grid: Grid, tiles: list[Tile], folder: Path) -> None:
+    """Have the parts of all tiles in `folder`, those that are there already as they are."""
+    open_tiles = [t for t in tiles if not part_path(folder, t).exists()]
+    calls = (Call(t.name, _save_part, (work.function, work.options, dict(sources), folder, grid, t)) for t in open_tiles)
+    perform_all(calls, work, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+
+
+def grid_of(sources: Mapping[str, Source]) -> Grid:
+    """The grid of the first source that has one."""
+    for source in sources.values():
+        found = getattr(source, "grid", None)
+        if isinstance(found, Grid):
+            return found
+    raise ConfigError("none of the sources has a grid; pass grid= with the cells that the result should have.")
+
+
+def perform_all(calls: Iterable[Call], work: Job, *, done: int, tiles: int) -> None:
+    """Have all calls done; says each warning once, and raises for tiles that failed when all others are finished."""
+    began, first, said, dead = time.monotonic(), done, set[str](), dict[str, str]()
+    for outcome in work.executor.run(calls):
+        if outcome.error is not None and not isinstance(outcome.error, TileError):
+            raise type(outcome.error)(f"tile {outcome.name}: {outcome.error}")
+        if outcome.error is not None or outcome.fatal:
+            dead[outcome.name] = (outcome.fatal and f"its process {outcome.fatal}") or str(outcome.error)
+            continue
+        for text in set(outcome.value or ()) - said:
+            said.add(text)
+            warnings.warn(text, HazardGeoWarning, stacklevel=4)
+        done += 1
+        if work.report is not None:
+            seconds = time.monotonic() - began
+            work.report(Progress(work.name, done, tiles, seconds, seconds / (done - first) * (tiles - done)))
+    if dead:
+        name, reason = next(iter(dead.items()))
+        more = f" (and {len(dead) - 1} more)" if len(dead) > 1 else ""
+        raise TileError(
+            f"{work.name}: tile {name}{more} of {tiles} failed: {reason.rstrip('.')}; the others are kept, so that the next "
+            "call does only what is missing. Try smaller tiles or fewer jobs."
+        )
+
+
+def apply(
+    function: Callable[..., Any], options: Options, sources: Mapping[str, Source], grid: Grid, tile: Tile
+) -> tuple[Any, tuple[str, ...]]:
+    """What the function makes of the tile with its halo, and the warnings that it gave."""
+    block = grid.window(*tile.wide)
+    extra: dict[str, Any] = {"grid": block, "inner": tile.inner, "tile": tile}
+    asked = inspect.signature(function).parameters
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", HazardGeoWarning)
+        blocks = {name: source.read(block) for name, source in sources.items()}
+        result = function(**blocks, **options, **{name: value for name, value in extra.items() if name in asked})
+    return result, tuple(dict.fromkeys(str(w.message) for w in caught))
+
+
+def _write_tile(
+    function: Callable[..., Any],
+    options: Options,
+    sources: Mapping[str, Source],
+    sinks: Mapping[str, RasterSink],
+    folders: Mapping[str, Path],
+    grid: Grid,
+    tile: Tile,
+) -> tuple[str, ...]:
+    result, said = apply(function, options, sources, grid, tile)
+    rasters = result if isinstance(result, Mapping) else {"": result}
+    block = grid.window(*tile.wide)
+    for name, sink in sinks.items():
+        if name not in rasters:
+            raise ConfigError(f"{function.__qualname__} returns {', '.join(rasters)}, but a sink is for {name!r}.")
+        rasters[name].grid.require_same(block)
+        sink.write(folders[name], tile, rasters[name].window(*tile.inner))
+    return said
+
+
+def _save_part(
+    function: Callable[..., Partial], options: Options, sources: Mapping[str, Source], folder: Path, grid: Grid, tile: Tile
+) -> tuple[str, ...]:
+    part, said = apply(function, options, sources, grid, tile)
+    write_part(folder, tile, part)
+    return said
+
+
+def part_path(folder: Path, tile: Tile) -> Path:
+    """Where the part of a tile is kept."""
+    return folder / f"{tile.name}.npz"
+
+
+def write_part(folder: Path, tile: Tile, part: Partial) -> None:
+    """Write a dict of arrays, whole or not at all."""
+    target = part_path(folder, tile)
+    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("wb") as stream:
+        np.savez(stream, **part)  # type: ignore[arg-type]
+    temporary.replace(target)
+
+
+def read_part(folder: Path, tile: Tile) -> Partial:
+    """The arrays that `write_part` has kept."""
+    with np.load(part_path(folder, tile)) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def work_in(folder: Path, work: Job, sources: Mapping[str, Source], grid: Grid, sink_key: str) -> Path:
+    """The work folder, emptied where it holds parts of other work."""
+    west, _, _, north = grid.bounds
+    what = [
+        hazardgeo.__version__, work.name, dict(work.options), work.halo, work.tile_cells, sink_key,
+        {name: source.key for name, source in sources.items()}, grid.shape, grid.cell, west, north, grid.crs.to_wkt(),
+    ]  # fmt: skip
+    key = hashlib.sha256(json.dumps(what, sort_keys=True, default=repr).encode()).hexdigest()
+    marker = folder / "work.key"
+    try:
+        if folder.is_dir() and not marker.is_file() and any(folder.iterdir()):
+            raise FormatError(f"{folder} holds other files, and parts of work would lie among them; name a new folder.")
+        if not marker.is_file() or marker.read_text() != key:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            marker.write_text(key)
+    except HazardGeoError:
+        raise
+    except OSError as error:
+        raise FormatError(f"cannot write to {folder}: {error.strerror}; check the folder and the free space.") from None
+    return folder

@@ -1,0 +1,94 @@
+"""What crosses the seams of tiles: each tile says what it has at its edges, one process puts that together, each goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from hazardgeo.grid import Grid
+from hazardgeo.raster import Raster
+from hazardgeo.tiles import engine
+from hazardgeo.tiles.call import Call
+from hazardgeo.tiles.engine import Job, Options, Partial, RasterSink, Source
+from hazardgeo.tiles.plan import Tile, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every tile has left for the exchange, read when it is asked for."""
+
+    folder: Path
+    grid: Grid
+    tiles: tuple[Tile, ...]
+
+    def read(self, tile: Tile, *names: str) -> Partial:
+        """Arrays of one tile; only those named are read."""
+        with np.load(engine.part_path(self.folder, tile)) as stored:
+            return {name: stored[name] for name in names}
+
+
+class Exchange(Protocol):
+    """Puts together what the tiles have at their edges; the answer for each tile, by its name."""
+
+    def __call__(self, parts: Parts) -> Iterable[tuple[Tile, Partial]]: ...
+
+
+def stitch(
+    local: Callable[..., Partial],
+    exchange: Exchange,
+    settle: Callable[..., Raster | Mapping[str, Raster]],
+    sources: Mapping[str, Source],
+    sinks: RasterSink | Mapping[str, RasterSink],
+    *,
+    work_folder: Path,
+    grid: Grid | None = None,
+    **job: Any,
+) -> None:
+    """Work that no tile can finish alone, in three steps that give what the whole would give.
+
+    `local(**blocks, **options)` returns a dict of arrays for each tile: what it could work out, and its edges.
+    `exchange(parts)` runs once, here, and yields what each tile must know of the others. `settle(local=..., exchanged=...,
+    grid=..., **options)` makes the result of each tile, which goes into the sinks. All that is large stays in files in
+    `work_folder`, which is removed at the end. `job` and errors are those of `tiles.map`.
+    """
+    work = Job(local, **job)
+    whole = grid or engine.grid_of(sources)
+    tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
+    named = dict(sinks) if isinstance(sinks, Mapping) else {"": sinks}
+    folder = engine.work_in(work_folder, work, sources, whole, "local")
+    engine.compute_parts(work, sources, whole, tiles, folder)
+    answers = folder / "exchanged"
+    answers.mkdir(exist_ok=True)
+    for tile, answer in exchange(Parts(folder, whole, tuple(tiles))):
+        engine.write_part(answers, tile, answer)
+    folders = {name: engine.work_in(sink.work_folder(), work, sources, whole, sink.key) for name, sink in named.items()}
+    open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
+    calls = (Call(t.name, _settle_tile, (settle, work.options, folder, named, folders, whole, t)) for t in open_tiles)
+    engine.perform_all(calls, work, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+    for name, sink in named.items():
+        sink.finish(folders[name], whole, tiles)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle_tile(
+    settle: Callable[..., Raster | Mapping[str, Raster]],
+    options: Options,
+    folder: Path,
+    sinks: Mapping[str, RasterSink],
+    folders: Mapping[str, Path],
+    grid: Grid,
+    tile: Tile,
+) -> tuple[str, ...]:
+    core = grid.window(*tile.core)
+    local, exchanged = engine.read_part(folder, tile), engine.read_part(folder / "exchanged", tile)
+    result = settle(local=local, exchanged=exchanged, grid=core, **options)
+    rasters = result if isinstance(result, Mapping) else {"": result}
+    for name, sink in sinks.items():
+        rasters[name].grid.require_same(core)
+        sink.write(folders[name], tile, rasters[name])
+    return ()

@@ -1,0 +1,23 @@
+"""The demo valley, made and run once for the tests of what can go wrong around a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hazardgeo import pipeline, synthetic
+from hazardgeo.pipeline import Manifest
+
+
+@pytest.fixture(scope="session")
+def valley(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scenario file of a small valley."""
+    return synthetic.valley(tmp_path_factory.mktemp("valley"), seed=1, size="small")
+
+
+@pytest.fixture(scope="session")
+def demo(valley: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    """The surfaces of the valley: their folder and the manifest."""
+    out = tmp_path_factory.mktemp("results")
+    return out, pipeline.run(valley, out=out, only="terrain")

@@ -1,0 +1,63 @@
+"""Functions for workers that die, fail or talk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hazardgeo.errors import HazardGeoWarning, InputError
+from hazardgeo.raster import Raster
+from hazardgeo.tiles import Tile
+
+
+def doubled(raster: Raster) -> Raster:
+    return Raster(raster.values * 2, raster.grid)
+
+
+def dies_once(raster: Raster, tile: Tile, *, folder: str, every: int) -> Raster:
+    """Kills its process the first time for one tile in `every`."""
+    marker = Path(folder) / tile.name
+    if (tile.row + tile.col) % every == 0 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return doubled(raster)
+
+
+def dies_always(raster: Raster, tile: Tile, *, name: str) -> Raster:
+    if tile.name == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return doubled(raster)
+
+
+def refuses(raster: Raster) -> Raster:
+    raise InputError("the ground is missing; bring it.")
+
+
+def breaks(raster: Raster, tile: Tile, *, name: str) -> Raster:
+    return raster.grid.nothing if tile.name == name else doubled(raster)  # type: ignore[attr-defined, no-any-return]
+
+
+def warns(raster: Raster) -> Raster:
+    warnings.warn("this is weak.", HazardGeoWarning, stacklevel=2)
+    return doubled(raster)
+
+
+def talks(raster: Raster) -> Raster:
+    sys.stdout.write("a library that talks on standard output\n")
+    sys.stdout.flush()
+    os.write(1, b"below Python too\n")
+    return doubled(raster)
+
+
+def counts(raster: Raster, inner: tuple[slice, slice]) -> dict[str, Any]:
+    return {"cells": np.array(raster.values[inner].size)}
+
+
+def more(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {"cells": one["cells"] + other["cells"]}
