@@ -63,7 +63,9 @@ def test_a_crs_must_be_stated_and_damaged_files_are_refused_in_one_line(tmp_path
         for read in (lambda p: read_cloud(p, crs=32648), e57_stations):
             if read is e57_stations and i == 3:
                 continue  # the damage is in the points alone
-            with pytest.raises(FormatError, match=r"cannot be read as E57: .*; it is damaged, cut|is not an E57 file|has a damaged header or is cut") as caught:
+            with pytest.raises(
+                FormatError, match=r"it is damaged, cut|is not an E57 file|has a damaged header or is cut"
+            ) as caught:
                 read(tmp_path / f"{i}.e57")
             assert "\n" not in str(caught.value)
 
