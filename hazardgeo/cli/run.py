@@ -45,6 +45,8 @@ def command(
     if quick and manifest is None:
         raise click.UsageError("--quick belongs to --verify.")
     if manifest is not None:
+        if strict or no_resume or overrides or only is not None or out is not None:
+            raise click.UsageError("--verify does what the manifest says; leave out --out, --only, --set, --no-resume, --strict.")
         return _verify(manifest, quick=quick, as_json=as_json)
     if only is not None and only not in pipeline.STAGES:
         raise click.BadParameter(f"there is no stage {only!r}; the stages are {', '.join(pipeline.STAGES)}.", param_hint="--only")

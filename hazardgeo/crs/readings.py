@@ -26,6 +26,8 @@ _SAMPLES = 5
 _ROUND_TRIP_M = 1.0
 _MOST_DEGREES = (360.5, 90.5)
 _NEAR_ORIGIN_M = 400.0
+_LOCAL_M = 10_000.0
+_SHIFTED_M = 1e5
 _WIDEST_ZONE_DEG = 3.0
 
 
@@ -213,7 +215,7 @@ def _degrees_of(crs: pyproj.CRS) -> pyproj.CRS:
 
 def _looks_like_degrees(bounds: Bounds, zone: zones.Zone | None) -> bool:
     """True for numbers that can be degrees and would lie at the false origin of a zone, hundreds of kilometres outside it."""
-    if zone is None or zone.false_easting < 1e5:
+    if zone is None or zone.false_easting < _SHIFTED_M:
         return False
     x, y = (max(abs(v) for v in pair) for pair in ((bounds[0], bounds[2]), (bounds[1], bounds[3])))
     return x <= _NEAR_ORIGIN_M and y <= _NEAR_ORIGIN_M and max(x, y) <= 180.0 and min(x, y) <= 90.0

@@ -19,7 +19,6 @@ _OBFUSCATED = {
     "gcj02": ("gcj02", "gcj2002", "gcj", "火星坐标", "火星坐标系", "国测局坐标", "国测局坐标系"),
     "bd09": ("bd09", "bd09ll", "百度坐标", "百度坐标系"),
 }
-# some exports call the degrees of the base metres
 _ANGLES_IN_METRES = re.compile(
     r'ANGLEUNIT\["met(?:re|er)s?",1(?:\.0*)?(?:,ID\[[^\]]*\])?\]'
 )  # some exports call the degrees of the base metres

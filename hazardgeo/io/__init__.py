@@ -8,6 +8,7 @@ from hazardgeo.io.cloud.several import read_clouds
 from hazardgeo.io.cloud.write import write_cloud
 from hazardgeo.io.cloud.xyz import read_xyz
 from hazardgeo.io.raster.read import read_raster, write_raster
+from hazardgeo.io.raster.tiled import RasterFile, RasterParts
 from hazardgeo.io.shaking.isoseismal import read_isoseismals
 from hazardgeo.io.shaking.shakemap import read_shakemap
 from hazardgeo.io.shaking.stations import read_stations
@@ -17,6 +18,8 @@ from hazardgeo.io.vector.table import write_table
 
 __all__ = [
     "CloudInfo",
+    "RasterFile",
+    "RasterParts",
     "cloud_info",
     "e57_stations",
     "read_cloud",

@@ -27,9 +27,11 @@ def agreed_crs(
 ) -> pyproj.CRS:
     """The horizontal CRS of a file: what it stores, or what the caller states where it stores none.
 
-    CrsError where neither is there, and where the two differ: a statement never overrules a file, except where `bounds`
-    are given and coordinates within them cannot be in what the file says (see `require_plausible_place`).
+    CrsError where neither is there, where a vertical part is stated that would be lost, and where the two differ: a
+    statement never overrules a file, except where `bounds` are given and coordinates within them cannot be in what the file
+    says (see `require_plausible_place`).
     """
+    _require_map_alone(stated, path, argument)
     if stored is None and stated is None:
         raise CrsError(f"{path} has no coordinate reference system; state it with {argument}='EPSG:...'.")
     if stored is None:
@@ -45,6 +47,21 @@ def agreed_crs(
             "or correct the file if it is wrong."
         )
     return given if _crs.code(given) and not _crs.code(stored) else stored
+
+
+def _require_map_alone(stated: Any, path: Path, argument: str) -> None:
+    """Raise CrsError for a compound CRS that a caller states of rasters and clouds, whose heights have an argument."""
+    if stated is None or argument != "crs":
+        return
+    try:
+        is_compound = pyproj.CRS.from_user_input(stated).is_compound
+    except PyprojError:
+        return  # the door says what is wrong with it
+    if is_compound:
+        raise CrsError(
+            f"{argument}= states a compound CRS for {path}; state the map CRS alone, the height with height= and the unit with "
+            "unit=."
+        )
 
 
 def same_crs(stored: pyproj.CRS, given: pyproj.CRS) -> bool:

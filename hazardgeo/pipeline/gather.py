@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyproj
+from pyproj.exceptions import CRSError
 
 from hazardgeo.cloud import PointCloud
+from hazardgeo.errors import FormatError
 from hazardgeo.pipeline import inputs, place, source, store
 from hazardgeo.pipeline.manifest import FileRecord
 from hazardgeo.pipeline.resume import input_key, key_of, scenario_key
@@ -68,22 +70,36 @@ def _load_input(name: str, working: Any, records: dict[str, tuple[FileRecord, ..
             return read()
 
     leans = any(source.leans_on_others(path) for path in paths)
-    entry = store.find(f"input-{name}", key, state.cache) if state.resume and not leans else None
-    if entry is not None:
-        tell(entry.warnings, state)
+    earlier = _earlier(name, key, state) if state.resume and not leans else None
+    if earlier is not None:
+        said, found, bounds = earlier
+        tell(said, state)
         state.products[name] = Product(key, read_again)
     else:
-        with collected(name, state) as said:
+        with collected(name, state) as noted:
             value = read()
-        found = inputs.crs_of(value) if name in inputs.SURFACES else None
-        corners = encoded(_corners(value), state)
-        entry = Entry(key, {"crs": None if found is None else found.to_wkt(), "corners": corners}, tuple(said))
+        found, bounds = inputs.crs_of(value) if name in inputs.SURFACES else None, _corners(value)
+        wkt = None if found is None else found.to_wkt()
         hold(name, value, _content(value, state) if leans else key, state)
-        save(f"input-{name}", entry, state)
+        save(f"input-{name}", Entry(key, {"crs": wkt, "corners": encoded(bounds, state)}, tuple(noted)), state)
     state.entries.add(f"input-{name}")
-    if entry.products["corners"] is not None:
-        state.corners[name] = store.value_of(entry.products["corners"], state.cache)
-    return None if entry.products["crs"] is None else pyproj.CRS.from_wkt(entry.products["crs"])
+    if bounds is not None:
+        state.corners[name] = bounds
+    return found
+
+
+def _earlier(name: str, key: str, state: Run) -> tuple[tuple[str, ...], pyproj.CRS | None, PointCloud | None] | None:
+    """Warnings, CRS and corners of an input that was read before; None where the store does not hold them as they were."""
+    entry = store.find(f"input-{name}", key, state.cache)
+    if entry is None or set(entry.products) != {"crs", "corners"}:
+        return None
+    wkt = entry.products["crs"]
+    try:
+        crs = None if wkt is None else pyproj.CRS.from_wkt(wkt)
+        bounds = store.value_of(entry.products["corners"], state.cache)
+    except (FormatError, CRSError, TypeError, ValueError):
+        return None
+    return (entry.warnings, crs, bounds) if bounds is None or isinstance(bounds, PointCloud) else None
 
 
 def _content(value: Any, state: Run) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import geopandas
 import numpy as np
@@ -16,12 +16,14 @@ from hazardgeo import crs as _crs
 from hazardgeo import io, raster
 from hazardgeo.crs import Height
 from hazardgeo.errors import ConfigError, CrsError, InputError, MissingColumnError
+from hazardgeo.io.raster import unit as raster_unit
+from hazardgeo.io.raster.turn import Resampling
 from hazardgeo.io.reference import agreed_crs
 from hazardgeo.raster import UNKNOWN_CLASS, Raster
 from hazardgeo.scenario import InputFile, Scenario
 from hazardgeo.shelter import CAPACITY_COLUMNS
 
-RASTER_OPTIONS = ("crs", "band", "unit")
+RASTER_OPTIONS = ("crs", "band", "layer", "unit", "resampling")
 VECTOR_OPTIONS = ("source_crs", "layer", "where", "columns", "axes")
 RASTER_UNITS = {
     "dem": "m",
@@ -34,6 +36,11 @@ RASTER_UNITS = {
     "distance_to_coast": "km",
     "lithology": "class",
     "land_cover": "class",
+}
+UNITS_TO_STATE = {  # programs write several, and mostly do not say which
+    "slope": "'deg' or 'm/m'",
+    "distance_to_river": "'m' or 'km'",
+    "distance_to_coast": "'m' or 'km'",
 }
 SHAPE_KINDS = {
     "roads": ("LineString", "MultiLineString"),
@@ -67,6 +74,8 @@ _OPTION_KINDS: dict[str, tuple[type, ...]] = {
     "offset": (list,),
     "tiles": (list,),
 }
+_SETTLING = ("m", "km", "ft", "us-ft", "deg", "m/m")  # units that settle what a vertical CRS leaves open
+_LAND_M = (-500.0, 9000.0)  # from below the shore of the Dead Sea to above Everest
 _CONVERTED = {("m", "km"): 1e-3, ("km", "m"): 1e3, ("ft", "m"): 0.3048, ("us-ft", "m"): 1200 / 3937}
 
 
@@ -126,7 +135,17 @@ def require_option_kinds(file: InputFile) -> None:
         if not isinstance(value, kinds) or isinstance(value, bool):
             names = " or ".join(kind.__name__ for kind in kinds)
             raise ConfigError(f"[inputs] {file.name} {key} = {value!r} must be of type {names}.")
+    resampling = file.options.get("resampling")
+    if resampling is not None and resampling not in get_args(Resampling):
+        raise ConfigError(f"[inputs] {file.name} resampling = {resampling!r} must be {' or '.join(get_args(Resampling))}.")
     height(file)
+
+
+def raster_options(file: InputFile) -> dict[str, Any]:
+    """What a scenario states of a raster, as `read_raster` takes it; a unit only where it is a length or a slope."""
+    stated = {key: file.options[key] for key in ("crs", "band", "layer", "resampling") if key in file.options}
+    unit = raster_unit.normal(file.options.get("unit", ""))
+    return {**stated, "unit": unit} if unit in _SETTLING else stated
 
 
 def height(file: InputFile) -> Height | None:
@@ -194,17 +213,13 @@ def _scan(file: InputFile, working: Any) -> Any:
 
 def _raster(file: InputFile, working: Any) -> Raster:
     options = file.options
-    found = io.read_raster(
-        file.path,
-        band=options.get("band"),
-        window=_bounds(file),
-        crs=options.get("crs"),
-        name=file.name,
-        height=height(file),
-    )
+    found = io.read_raster(file.path, window=_bounds(file), name=file.name, height=height(file), **raster_options(file))
     found = _in_unit(found, file)
+    if file.name == "slope":
+        _require_within(found, (-math.inf, 90.0), "as slopes; correct the unit ('deg' or 'm/m'), or convert it", file)
     if file.name != "dem":
         return found
+    _require_within(found, _LAND_M, "as heights of land; declare fill values as nodata, or correct the unit", file)
     if working is not None and _crs.horizontal(working) != found.grid.crs:
         grid = raster.metric_grid(found.grid, crs=working, cell_m=options.get("cell_m"))
         return raster.align(found, to=grid, how="bilinear")
@@ -219,9 +234,11 @@ def _raster(file: InputFile, working: Any) -> Raster:
 
 def _in_unit(found: Raster, file: InputFile) -> Raster:
     """The raster in the unit that its models need, or with coefficients (unit "logit") in place of classes."""
-    needed, stated = RASTER_UNITS[file.name], file.options.get("unit", "")
+    needed, stated = RASTER_UNITS[file.name], raster_unit.normal(file.options.get("unit", ""))
     if stated and found.unit and stated != found.unit:
         raise InputError(f"{file.path.name} says that it is in {found.unit}, the scenario says {stated}; correct one of them.")
+    if file.name in UNITS_TO_STATE and not (stated or found.unit):
+        raise InputError(f"{file.path.name} does not state its unit; set unit = {UNITS_TO_STATE[file.name]} in its table.")
     unit = stated or found.unit or needed
     if needed == "class":
         return found.like(found.values.astype(np.float32), file.name, "logit") if unit == "logit" else _classes(found, file)
@@ -238,6 +255,18 @@ def _in_unit(found: Raster, file: InputFile) -> Raster:
     in_feet = unit in ("ft", "us-ft") and found.height is not None
     height = Height(found.height.kind) if in_feet and found.height is not None else found.height  # its vertical CRS is in feet
     return Raster(values, found.grid, file.name, needed, height, tags=found.tags)
+
+
+def _require_within(found: Raster, limits: tuple[float, float], wrong: str, file: InputFile) -> None:
+    """Raise InputError where known values lie outside `limits`; names their share and the farthest of them."""
+    known = found.values[~found.unknown]
+    low, high = limits
+    outside = known[(known < low) | (known > high)]
+    if outside.size:
+        worst = outside[np.argmax(np.abs(outside))]
+        raise InputError(
+            f"{file.path.name}: {outside.size / known.size:.2%} of the values are impossible {wrong}: {worst:.10g} {found.unit}."
+        )
 
 
 def _classes(found: Raster, file: InputFile) -> Raster:

@@ -47,8 +47,10 @@ def _taken(path: Path, folder: Path) -> int:
     """The open and locked file."""
     while True:
         try:
-            stream = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            stream = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError as error:
+            if path.is_symlink():  # what it points at would be written over
+                raise FormatError(f"{path} is a link to another file; delete the link and run again.") from None
             raise FormatError(f"the folder {folder} cannot be written: {error.strerror}; choose another.") from None
         try:
             _lock(stream)
@@ -83,7 +85,7 @@ def _lock(stream: int) -> None:
 
 def _is_at(path: Path, stream: int) -> bool:
     try:
-        return os.path.samestat(os.fstat(stream), path.stat())
+        return os.path.samestat(os.fstat(stream), path.lstat())
     except OSError:
         return False
 

@@ -6,10 +6,18 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import secrets
+import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+
+import psutil
+import pyproj
+import rasterio
+import shapely
 
 import hazardgeo
 from hazardgeo.errors import FormatError
@@ -20,6 +28,7 @@ VERSIONS = (
     *("ortools", "pygmm", "pillow", "folium"),
 )
 _CODE = (".py", ".toml", ".js", ".css", ".json", ".md", ".png")
+_CLOCK_S = 1.1  # the start of a process is known to the second, and may be given too early
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Manifest:
             return cls(**{**found, **files, "stages": stages, "warnings": tuple(found["warnings"])})
         except OSError as error:
             raise FormatError(f"{path} cannot be read: {error.strerror}; name the manifest.json of a run.") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise FormatError(f"{path} is not the manifest of a run; name the manifest.json beside its map.") from None
 
     def write(self, path: Path) -> None:
@@ -99,17 +108,33 @@ def _versions() -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
-    return found
+    return found | {
+        "gdal": rasterio.__gdal_version__,
+        "proj": pyproj.proj_version_str,
+        "geos": shapely.geos_version_string,
+    }
 
 
 def _code() -> str:
-    """A hash over the files of the package as they are at the first call: an edited function is another version."""
+    """A hash over the files of the package as they are at the first call: an edited function is another version.
+
+    Where a file was edited after this process began, what runs may be older than what lies there: the hash is then one
+    that no other process has.
+    """
     package = Path(hazardgeo.__file__).parent
+    paths = sorted(p for p in package.rglob("*") if p.suffix in _CODE and p.is_file())
     content = hashlib.sha256()
-    for path in sorted(p for p in package.rglob("*") if p.suffix in _CODE and p.is_file()):
+    if _edited_since(psutil.Process().create_time() + _CLOCK_S, paths):
+        content.update(secrets.token_bytes(16))
+    for path in paths:
         content.update(path.relative_to(package).as_posix().encode())
         content.update(hashlib.sha256(path.read_bytes()).digest())
     return content.hexdigest()[:16]
+
+
+def _edited_since(began: float, paths: Iterable[Path]) -> bool:
+    """True where a file was written between `began` and now; a date in the future says nothing."""
+    return any(began < path.stat().st_mtime <= time.time() for path in paths)
 
 
 def record(path: Path, *, name: str) -> FileRecord:

@@ -168,7 +168,9 @@ def _raw(file: InputFile) -> tuple[Bounds, pyproj.CRS] | None:
             return (west, south, east, north), _crs.horizontal(shapes.crs)
         if file.name.startswith("shakemap"):
             return None
-        grid = io.read_raster(file.path, band=file.options.get("band", 1), crs=file.options.get("crs")).grid
+        from hazardgeo.pipeline.inputs import raster_options
+
+        grid = io.read_raster(file.path, **{"band": 1, **raster_options(file)}).grid
         return grid.bounds, grid.crs
 
 

@@ -25,6 +25,7 @@ from hazardgeo.io import files, products
 from hazardgeo.io.products import Product
 from hazardgeo.io.shaking import isoseismal, packed
 from hazardgeo.pipeline.folders import CLOUDS, RASTERS, SHAPES, XML
+from hazardgeo.pipeline.inputs import UNITS_TO_STATE
 from hazardgeo.shelter import CAPACITY_COLUMNS
 
 Bounds = tuple[float, float, float, float]
@@ -42,7 +43,11 @@ RASTER_WORDS = {  # the most specific first; words of a file name between its se
 }
 SURFACE_WORDS = ("dsm", "gsddsm", "地表模型")
 GROUND_WORDS = ("dtm", "ground", "bare", "地面")
-NO_VALUES = ("hillshade", "shaded", "preview", "thumb", "mask", "euclideand", "unfilled", "山体阴影")
+NO_VALUES = (  # pictures, and what is derived from terrain and is none
+    "hillshade", "shaded", "preview", "thumb", "mask", "euclideand", "unfilled", "diff", "difference", "dod", "change", "error",
+    "std", "stdev", "sigma", "aspect", "curvature", "geoid", "undulation", "roughness", "tri", "tpi", "flow",
+    "山体阴影", "差值", "差分", "变化", "误差", "坡向", "曲率", "高程异常", "大地水准面", "起伏", "粗糙",
+)  # fmt: skip
 AREA_WORDS = {
     "surveyed": ("surveyed", "survey", "flown", "调查范围", "测区", "航飞范围"),
     "bodies": ("bodies", "slides", "landslides", "landslide", "scars", "滑坡", "崩塌"),
@@ -210,7 +215,7 @@ def _has_faces(path: Path) -> bool:
 
 def _raster(path: Path) -> list[Candidate]:
     words = "dem" if path.suffix.lower() == ".hgt" else next((k for k, known in RASTER_WORDS.items() if says(path, known)), None)
-    bands, dtype, crs, bounds = _raster_header(files.existing(path))
+    bands, dtype, crs, bounds, unit = _raster_header(files.existing(path))
     if bands >= 3 and dtype == "uint8":
         raise FormatError("it is a picture, which is not used by any stage yet.")
     if words is None or says(path, NO_VALUES):
@@ -219,7 +224,8 @@ def _raster(path: Path) -> list[Candidate]:
     if crs is None:
         crs = _prj_beside(path)
         options = {} if crs is None else {"crs": _text_of(crs)}
-    lacks = _NO_CRS if crs is None else ""
+    no_unit = f"it does not state its unit; set unit = {UNITS_TO_STATE[words]} in its table" if words in UNITS_TO_STATE else ""
+    lacks = "; ".join(text for text in (_NO_CRS if crs is None else "", "" if unit else no_unit) if text)
     code = None if crs is None else _working_code(crs, bounds)
     if words != "dem":
         return [Candidate(words, path, words.replace("_", " "), 5, options, code, bounds, lacks)]
@@ -229,16 +235,16 @@ def _raster(path: Path) -> list[Candidate]:
     return [Candidate("dem", path, "terrain model", 1 if ground else 2, options, code, bounds, lacks)]
 
 
-def _raster_header(path: Path) -> tuple[int, str, pyproj.CRS | None, Bounds]:
-    """Bands, type, CRS (None where none is stated or understood) and bounds of a raster, without reading its cells."""
+def _raster_header(path: Path) -> tuple[int, str, pyproj.CRS | None, Bounds, str]:
+    """Bands, type, CRS (None where none is stated or understood), bounds and unit of a raster, without reading its cells."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path) as dataset:
                 crs = None if dataset.crs is None else _crs.horizontal(dataset.crs.to_wkt())
-                return dataset.count, str(dataset.dtypes[0]), crs, tuple(dataset.bounds)
+                return dataset.count, str(dataset.dtypes[0]), crs, tuple(dataset.bounds), dataset.units[0] or ""
     except CrsError:
-        return 1, "", None, (0.0, 0.0, 0.0, 0.0)
+        return 1, "", None, (0.0, 0.0, 0.0, 0.0), ""
     except RasterioError as error:
         raise FormatError(f"it cannot be read as a raster: {files.one_line(error)}; check or fetch it again.") from None
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from hazardgeo.errors import FormatError
-from hazardgeo.io.files import atomic, remove_leftovers
+from hazardgeo.io.files import remove_leftovers
+from hazardgeo.pipeline import store
 from hazardgeo.pipeline.manifest import FileRecord, record
 
 MANIFEST = "manifest.json"
 FILES = ("map.html", "layers.gpkg", MANIFEST, "resolved.toml")
 FOLDERS = ("rasters", "tables")
-_OURS = re.compile(r"(rasters|tables)/[\w.-]+")
+_OURS = re.compile(r"(rasters|tables)/\w[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def read(out: Path, cache: Path) -> Results:
     """What the last run left in `out`; as far as it is known."""
     known = set(_listed(out / MANIFEST))
     try:
-        found = json.loads((cache / "results.json").read_text(encoding="utf-8"))
+        found = store.read_hashed(cache / "results.json")
         groups = {
             name: Group(g["made_from"], tuple(FileRecord(**file) for file in g["files"]), tuple(g["warnings"]))
             for name, g in found["groups"].items()
@@ -56,8 +57,7 @@ def read(out: Path, cache: Path) -> Results:
 
 def write(results: Results, cache: Path) -> None:
     """Keep what a run left, for the next one."""
-    with atomic(cache / "results.json") as part:
-        part.write_text(json.dumps(asdict(results)), encoding="utf-8")
+    store.write_hashed(asdict(results), cache / "results.json")
 
 
 def is_current(group: Group, out: Path) -> bool:
@@ -86,7 +86,8 @@ def staging(out: Path, cache: Path) -> Iterator[Path]:
 def publish(staged: Path, out: Path, stale: set[str]) -> None:
     """Put the files under `staged` in their places in `out`, remove those that are `stale`, and the manifest comes last.
 
-    While files are moved there is no manifest: a folder with a manifest holds the results of one run.
+    Nothing is removed outside `out`, even where a folder in it is a link to another. While files are moved
+    there is no manifest: a folder with a manifest holds the results of one run.
     """
     name = MANIFEST
     moved = sorted(p.relative_to(staged).as_posix() for p in staged.rglob("*") if p.is_file() and p.name != MANIFEST)
@@ -96,7 +97,8 @@ def publish(staged: Path, out: Path, stale: set[str]) -> None:
         for name in moved:
             (staged / name).replace(out / name)
         for name in stale:
-            (out / name).unlink(missing_ok=True)
+            if (out / name).parent.resolve().is_relative_to(out.resolve()):
+                (out / name).unlink(missing_ok=True)
         name = MANIFEST
         (staged / name).replace(out / name)
     except OSError as error:
@@ -121,6 +123,6 @@ def _listed(manifest: Path) -> Iterator[str]:
     """The outputs that a manifest names."""
     try:
         listed = [str(file["path"]) for file in json.loads(manifest.read_text(encoding="utf-8"))["outputs"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         listed = []
     yield from listed

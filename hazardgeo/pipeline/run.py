@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -109,7 +110,9 @@ def _run_stage(stage: Stage, state: Run) -> None:
 def _reused(stage: Stage, key: str, make: Callable[[], dict[str, Any]], state: Run) -> bool:
     """Takes what the stage made at an earlier run, where that was from the same things and is still there."""
     entry = store.find(stage.name, key, state.cache) if state.resume else None
-    if entry is None or not all(_is_there(name, data, key, state) for name, data in entry.products.items()):
+    if entry is None or not set(entry.products) <= set(stage.makes):
+        return False
+    if not all(_is_there(name, data, key, state) for name, data in entry.products.items()):
         return False
     state.entries.add(stage.name)
     tell(entry.warnings, state)
@@ -117,7 +120,7 @@ def _reused(stage: Stage, key: str, make: Callable[[], dict[str, Any]], state: R
         _skip(stage, state, entry.skipped)
         return True
     for name, data in entry.products.items():
-        load = partial(_only, name, make) if name == PAGE else partial(store.value_of, data, state.cache)
+        load = partial(_only, name, make) if name == PAGE else partial(_fetched, name, data, make, state)
         add(name, data, key, load, state)
     state.stages.append(StageRecord(stage.name, "reused", products=tuple(entry.products)))
     state.say(f"{stage.name}: unchanged since the last run")
@@ -129,7 +132,17 @@ def _same(value: Any) -> Any:
 
 
 def _only(name: str, make: Callable[[], dict[str, Any]]) -> Any:
-    return make()[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its warnings are in the entry
+        return make()[name]
+
+
+def _fetched(name: str, data: Any, make: Callable[[], dict[str, Any]], state: Run) -> Any:
+    """A product from the store; made anew where it turns out that it does not come back."""
+    try:
+        return store.value_of(data, state.cache)
+    except FormatError:
+        return _only(name, make)
 
 
 def _is_there(name: str, data: Any, key: str, state: Run) -> bool:
@@ -147,12 +160,13 @@ def _is_there(name: str, data: Any, key: str, state: Run) -> bool:
 
 def _compute(stage: Stage, key: str, make: Callable[[], dict[str, Any]], state: Run) -> None:
     began = time.perf_counter()
+    said: list[str] = []
     try:
         with PeakMemory() as memory, collected(stage.name, state) as said:
             made = make()
     except Skip as reason:
         _skip(stage, state, str(reason))
-        save(stage.name, Entry(key, {}, (), str(reason)), state)
+        save(stage.name, Entry(key, {}, tuple(said), str(reason)), state)
         return
     kept = {}
     for name, value in made.items():

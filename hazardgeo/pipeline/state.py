@@ -91,14 +91,17 @@ def save(name: str, entry: Entry, state: Run) -> None:
 
 @contextmanager
 def collected(where: str, state: Run) -> Iterator[list[str]]:
-    """Collects the hazardgeo warnings of a block, each once, into the run and into the list that it gives."""
+    """Collects the hazardgeo warnings of a block, also of one that fails, each once, into the run and the list that it gives."""
     said: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", HazardGeoWarning)
-        yield said
-    said += dict.fromkeys(f"{where}: {_without_folders(str(w.message), state.scenario)}" for w in caught)
-    tell(said, state)
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", HazardGeoWarning)
+            yield said
+    finally:
+        said += dict.fromkeys(f"{where}: {_without_folders(str(w.message), state.scenario)}" for w in caught)
+        tell(said, state)
 
 
 def tell(said: Iterable[str], state: Run) -> None:

@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import shapely
 
-from hazardgeo.errors import FormatError
+from hazardgeo.errors import FormatError, HazardGeoError
 from hazardgeo.io.files import atomic, one_line
 from hazardgeo.pipeline import codec
 
@@ -30,6 +31,7 @@ FOLDER = ".cache"
 _BLOB = re.compile(r"[0-9a-f]{64}\Z")
 _WITHIN = "="  # begins the text of an array that is small enough to stand in the entry
 _SMALL_BYTES = 4096
+_DAMAGED = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 _LEVEL = 1  # of zstd: a third of the size at 250 MB/s; higher levels gain 2 %
 
 
@@ -60,17 +62,33 @@ def value_of(data: Any, cache: Path) -> Any:
     """The value behind plain data. Raises FormatError where the store was damaged since it was checked."""
     try:
         return codec.decode(data, lambda name, count, size: _fetch(name, count, size, cache))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*_DAMAGED, HazardGeoError, shapely.errors.ShapelyError) as error:
         raise FormatError(f"{cache} is damaged ({one_line(error)}); delete it and run again.") from error
 
 
 def save(name: str, entry: Entry, cache: Path) -> None:
     """Keep the entry of a stage in place of its last one."""
-    body = json.dumps(asdict(entry), ensure_ascii=True)
     path = _entry_path(name, cache)
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_hashed(asdict(entry), path)
+
+
+def write_hashed(data: Any, path: Path) -> None:
+    """Plain data as JSON below its hash."""
+    body = json.dumps(data, ensure_ascii=True)
     with atomic(path) as part:
         part.write_text(f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}\n", encoding="utf-8")
+
+
+def read_hashed(path: Path) -> Any:
+    """What `write_hashed` left in a file; ValueError where it is not as it was written, OSError where there is none."""
+    digest, _, body = path.read_text(encoding="utf-8").partition("\n")
+    if hashlib.sha256(body.strip().encode()).hexdigest() != digest:
+        raise ValueError(f"{path.name} is not as it was written")
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ValueError(f"{path.name} is nested too deeply") from None
 
 
 def find(name: str, key: str, cache: Path) -> Entry | None:
@@ -112,19 +130,18 @@ def _entry_path(name: str, cache: Path) -> Path:
 def _read(path: Path) -> Entry | None:
     """The entry in a file, None where there is none, or not as it was written."""
     try:
-        digest, _, body = path.read_text(encoding="utf-8").partition("\n")
-        if hashlib.sha256(body.strip().encode()).hexdigest() != digest:
-            return None
-        found: Mapping[str, Any] = json.loads(body)
-        return Entry(found["key"], found["products"], tuple(found["warnings"]), found["skipped"])
-    except (OSError, ValueError, KeyError, TypeError):
+        found: Mapping[str, Any] = read_hashed(path)
+        entry = Entry(found["key"], dict(found["products"].items()), tuple(found["warnings"]), found["skipped"])
+        texts = (entry.key, *entry.products, *entry.warnings, entry.skipped, *_blobs(entry.products))
+        return entry if all(isinstance(text, str) for text in texts) else None
+    except _DAMAGED:
         return None
 
 
 def _blobs(data: Any) -> Iterator[str]:
     """The names of all blobs in plain data."""
     if isinstance(data, dict) and "array" in data:
-        name = data["array"][2]
+        _, _, name = data["array"]
         if not name.startswith(_WITHIN):
             yield name
     elif isinstance(data, dict | list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def verify(manifest: Path | str, *, rerun: bool = True, log: Log | None = None) 
         for name in dict.fromkeys((*said.versions, *now))
         if said.versions.get(name) != now.get(name)
     }
-    outputs = {file.path: _on_disk(file, out) for file in said.outputs}
+    outputs = {file.path: _on_disk(file, out) for file in said.outputs} | _forged(scenario, said)
     again = rerun and all(state == SAME for state in given.values())
     if again:
         with tempfile.TemporaryDirectory(prefix="hazardgeo-verify-") as folder:
@@ -73,17 +73,34 @@ def verify(manifest: Path | str, *, rerun: bool = True, log: Log | None = None) 
 
 def _inputs(scenario: Scenario, said: Manifest) -> dict[str, str]:
     """What became of the inputs: a file counts by the name under which the run knew it."""
-    found: dict[str, FileRecord] = {}
+    there: list[FileRecord] = []
+    lost: set[str] = set()
     for name, file in scenario.inputs.items():
-        for path in inputs.paths(file):
-            try:
-                found |= {r.path: r for r in source.records(name, [path])}
-            except FormatError:
-                continue
-    listed = {file.path: file for file in said.inputs}
-    states = {path: SAME if found.get(path) == file else "changed" for path, file in listed.items()}
-    states |= {path: "missing" for path in listed if path not in found}
+        paths = [path for path in inputs.paths(file) if path.is_file()]
+        lost |= {f"{name}: {path.name}" for path in set(inputs.paths(file)) - set(paths)}
+        try:
+            there += source.records(name, paths)
+        except FormatError:  # one that may not be read
+            lost |= {f"{name}: {path.name}" for path in paths}
+    found, listed = _by_path(there), _by_path(said.inputs)
+    states = {path: SAME if found.get(path) == files else "changed" for path, files in listed.items()}
+    states |= {path: "missing" for path in listed if path not in found or path in lost}
     return states | {path: "was not there" for path in found if path not in listed}
+
+
+def _by_path(files: Iterable[FileRecord]) -> dict[str, list[FileRecord]]:
+    """Files by their path; tiles of one name from several folders share it."""
+    found: dict[str, list[FileRecord]] = {}
+    for file in files:
+        found.setdefault(file.path, []).append(file)
+    return found
+
+
+def _forged(scenario: Scenario, said: Manifest) -> dict[str, str]:
+    """Whether the manifest says of the scenario what the scenario says."""
+    pairs = {name: (getattr(scenario, name), getattr(said, name)) for name in ("title", "notice", "seed")}
+    other = [name for name, (ours, theirs) in pairs.items() if ours != theirs]
+    return {"manifest.json": f"{', '.join(other)} not as in {_RESOLVED}"} if other else {}
 
 
 def _on_disk(file: FileRecord, out: Path) -> str:

@@ -6,6 +6,7 @@ import pickle
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from hazardgeo.errors import ConfigError, HazardGeoError, TileError
@@ -23,6 +24,12 @@ class Call:
 
     def message(self) -> bytes:
         """The call as bytes for another process; ConfigError where it cannot travel."""
+        for function in (self.function, *self.arguments[:1]):
+            if getattr(function, "__module__", "") == "__main__" and callable(function):
+                raise ConfigError(
+                    f"tile {self.name}: {function.__qualname__} is written in a script or a notebook, where other processes "
+                    "cannot find it; put it into a module and import it."
+                )
         try:
             packed = pickle.dumps((self.function, self.arguments))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -61,17 +68,32 @@ class Executor(Protocol):
 
 def perform(message: bytes) -> bytes:
     """Run the call in `message`, here; the value or the error as bytes."""
+    value, error = _guarded(lambda: _called(message))
     try:
-        function, arguments = pickle.loads(message)
-        return pickle.dumps((function(*arguments), None))
+        answer = pickle.dumps((value, error))
+        pickle.loads(answer)
+    except Exception as failure:  # noqa: BLE001 - of whatever kind, it cannot travel: its text can
+        answer = pickle.dumps((None, TileError(" ".join(str(error or failure).split()))))
+    return answer
+
+
+def _called(message: bytes) -> Any:
+    function, arguments = pickle.loads(message)
+    return function(*arguments)
+
+
+def _guarded(work: Callable[[], Any]) -> tuple[Any, HazardGeoError | None]:
+    """The value of `work`, or its error; errors of other kinds become a TileError that says where they arose."""
+    try:
+        return work(), None
     except HazardGeoError as error:
-        return pickle.dumps((None, error))
+        return None, error
     except MemoryError:
-        return pickle.dumps((None, TileError("not enough memory; choose smaller tiles or fewer jobs.")))
-    except Exception as error:  # noqa: BLE001 - whatever happens in a worker is told where the work was ordered
+        return None, TileError("not enough memory; choose smaller tiles or fewer jobs.")
+    except Exception as error:  # noqa: BLE001 - whatever happens to a tile is told where the work was ordered
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{last.name} in {last.filename.rsplit('/', 1)[-1]}, line {last.lineno}"
-        return pickle.dumps((None, TileError(f"{type(error).__name__}: {' '.join(str(error).split())} ({where}).")))
+        return None, TileError(f"{type(error).__name__}: {' '.join(str(error).split())} ({where}).")
 
 
 def outcome(name: str, answer: bytes) -> Outcome:
@@ -87,7 +109,5 @@ class InProcess:
 
     def run(self, calls: Iterable[Call]) -> Iterator[Outcome]:
         for call in calls:
-            try:
-                yield Outcome(call.name, call.function(*call.arguments))
-            except HazardGeoError as error:
-                yield Outcome(call.name, error=error)
+            value, error = _guarded(partial(call.function, *call.arguments))
+            yield Outcome(call.name, value, error)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 import os
-import shutil
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -17,13 +15,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-import hazardgeo
 from hazardgeo.errors import ConfigError, FormatError, HazardGeoError, HazardGeoWarning, TileError
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
 from hazardgeo.tiles.call import Call, Executor, InProcess
+from hazardgeo.tiles.folder import claim, discard, remember_said, said_before
 from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
 
+_NUMBERS = re.compile(r"-?\d[\d.,]*")
 Options = Mapping[str, Any]
 Partial = dict[str, NDArray[Any]]
 Report = Callable[["Progress"], None]
@@ -50,10 +49,6 @@ class RasterSource(Source, Protocol):
 
 class RasterSink(Protocol):
     """A raster file that is written in parts, in any order and by any process, and put together at the end."""
-
-    @property
-    def key(self) -> str:
-        """What the file will be called and how it will be written."""
 
     def work_folder(self) -> Path:
         """Where parts are kept until the file is whole."""
@@ -122,12 +117,14 @@ def map(  # noqa: A001 - tiles.map is what it is
     named = dict(sinks) if isinstance(sinks, Mapping) else {"": sinks}
     whole = grid or grid_of(sources)
     tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
-    folders = {name: work_in(sink.work_folder(), work, sources, whole, sink.key) for name, sink in named.items()}
+    folders = {name: work_in(sink.work_folder(), work, sources, whole, "tiles") for name, sink in named.items()}
     open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
     calls = (
         Call(t.name, _write_tile, (work.function, work.options, dict(sources), named, folders, whole, t)) for t in open_tiles
     )
-    perform_all(calls, work, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+    keys = {name: source.key for name, source in sources.items()}
+    perform_all(calls, work, next(iter(folders.values())), done=len(tiles) - len(open_tiles), tiles=len(tiles))
+    require_unchanged(sources, keys)
     for name, sink in named.items():
         sink.finish(folders[name], whole, tiles)
 
@@ -150,13 +147,13 @@ def map_reduce(
     work = Job(function, **job)
     whole = grid or grid_of(sources)
     tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
-    folder = work_in(work_folder, work, sources, whole, "parts")
+    folder = work_in(work_folder, work, sources, whole, "parts", combine)
     compute_parts(work, sources, whole, tiles, folder)
     result: Partial | None = None
     for tile in tiles:
         part = read_part(folder, tile)
         result = part if result is None else combine(result, part)
-    shutil.rmtree(folder, ignore_errors=True)
+    discard(folder)
     assert result is not None
     return result
 
@@ -165,7 +162,9 @@ def compute_parts(work: Job, sources: Mapping[str, Source], grid: Grid, tiles: l
     """Have the parts of all tiles in `folder`, those that are there already as they are."""
     open_tiles = [t for t in tiles if not part_path(folder, t).exists()]
     calls = (Call(t.name, _save_part, (work.function, work.options, dict(sources), folder, grid, t)) for t in open_tiles)
-    perform_all(calls, work, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+    keys = {name: source.key for name, source in sources.items()}
+    perform_all(calls, work, folder, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+    require_unchanged(sources, keys)
 
 
 def grid_of(sources: Mapping[str, Source]) -> Grid:
@@ -177,18 +176,30 @@ def grid_of(sources: Mapping[str, Source]) -> Grid:
     raise ConfigError("none of the sources has a grid; pass grid= with the cells that the result should have.")
 
 
-def perform_all(calls: Iterable[Call], work: Job, *, done: int, tiles: int) -> None:
-    """Have all calls done; says each warning once, and raises for tiles that failed when all others are finished."""
-    began, first, said, dead = time.monotonic(), done, set[str](), dict[str, str]()
+def perform_all(calls: Iterable[Call], work: Job, folder: Path, *, done: int, tiles: int) -> None:
+    """Have all calls done, and raise for tiles that failed when all others are finished.
+
+    Each warning is said once, numbers in it aside, and kept in `folder` for the call that goes on from there.
+    """
+    began, first, dead, said = time.monotonic(), done, dict[str, str](), dict[str, str]()
+
+    def tell(texts: Iterable[str]) -> None:
+        for text in texts:
+            alike = _NUMBERS.sub("#", text)
+            if alike not in said:
+                said[alike] = text
+                warnings.warn(text, HazardGeoWarning, stacklevel=6)
+
+    tell(said_before(folder))
     for outcome in work.executor.run(calls):
         if outcome.error is not None and not isinstance(outcome.error, TileError):
-            raise type(outcome.error)(f"tile {outcome.name}: {outcome.error}")
+            raise _named(outcome.error, outcome.name)
         if outcome.error is not None or outcome.fatal:
             dead[outcome.name] = (outcome.fatal and f"its process {outcome.fatal}") or str(outcome.error)
             continue
-        for text in set(outcome.value or ()) - said:
-            said.add(text)
-            warnings.warn(text, HazardGeoWarning, stacklevel=4)
+        if outcome.value:
+            tell(outcome.value)
+            remember_said(folder, list(said.values()))
         done += 1
         if work.report is not None:
             seconds = time.monotonic() - began
@@ -200,6 +211,15 @@ def perform_all(calls: Iterable[Call], work: Job, *, done: int, tiles: int) -> N
             f"{work.name}: tile {name}{more} of {tiles} failed: {reason.rstrip('.')}; the others are kept, so that the next "
             "call does only what is missing. Try smaller tiles or fewer jobs."
         )
+
+
+def _named(error: HazardGeoError, tile: str) -> HazardGeoError:
+    """The error with the tile in its message."""
+    text = f"tile {tile}: {error}"
+    try:
+        return type(error)(text)
+    except TypeError:  # a class of somebody else, made of more than a message
+        return TileError(text)
 
 
 def apply(
@@ -265,24 +285,16 @@ def read_part(folder: Path, tile: Tile) -> Partial:
         return {name: stored[name] for name in stored.files}
 
 
-def work_in(folder: Path, work: Job, sources: Mapping[str, Source], grid: Grid, sink_key: str) -> Path:
-    """The work folder, emptied where it holds parts of other work."""
-    west, _, _, north = grid.bounds
-    what = [
-        hazardgeo.__version__, work.name, dict(work.options), work.halo, work.tile_cells, sink_key,
-        {name: source.key for name, source in sources.items()}, grid.shape, grid.cell, west, north, grid.crs.to_wkt(),
-    ]  # fmt: skip
-    key = hashlib.sha256(json.dumps(what, sort_keys=True, default=repr).encode()).hexdigest()
-    marker = folder / "work.key"
-    try:
-        if folder.is_dir() and not marker.is_file() and any(folder.iterdir()):
-            raise FormatError(f"{folder} holds other files, and parts of work would lie among them; name a new folder.")
-        if not marker.is_file() or marker.read_text() != key:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True, exist_ok=True)
-            marker.write_text(key)
-    except HazardGeoError:
-        raise
-    except OSError as error:
-        raise FormatError(f"cannot write to {folder}: {error.strerror}; check the folder and the free space.") from None
-    return folder
+def work_in(
+    folder: Path, work: Job, sources: Mapping[str, Source], grid: Grid, more: str, *functions: Callable[..., Any]
+) -> Path:
+    """The work folder for this job, emptied where it holds parts of another."""
+    keys = {name: source.key for name, source in sources.items()}
+    return claim(folder, grid, (work.function, *functions), work.options, work.halo, work.tile_cells, more, keys)
+
+
+def require_unchanged(sources: Mapping[str, Source], keys: Mapping[str, str]) -> None:
+    """Raise FormatError where a source changed while tiles were read from it."""
+    for name, source in sources.items():
+        if source.key != keys[name]:
+            raise FormatError(f"the source {name!r} changed while its tiles were read; wait until it is written, and run again.")

@@ -15,6 +15,7 @@ from hazardgeo.kernel import kernel
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import engine
 from hazardgeo.tiles.engine import RasterSink, RasterSource, Source
+from hazardgeo.tiles.folder import discard
 from hazardgeo.tiles.plan import DEFAULT_CELLS, origin_cells
 from hazardgeo.tiles.scratch import Scratch
 
@@ -60,6 +61,11 @@ def fill_holes(
             engine.map(spread, over, target, grid=levels[k], options={"sweeps": sweeps}, halo=sweeps, **shared)
         if isinstance(target, Scratch):
             filled = target
+    for k in range(len(levels)):
+        discard(work_folder / f"known-{k}")
+        discard(work_folder / f"filled-{k}")
+    if work_folder.is_dir() and not any(work_folder.iterdir()):
+        work_folder.rmdir()
 
 
 def coarser(grid: Grid) -> Grid:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 from hazardgeo.errors import ConfigError
-from hazardgeo.grid import Grid
+from hazardgeo.grid import TOLERANCE_CELLS, Grid
 
 Block = tuple[slice, slice]
 DEFAULT_CELLS = 2048
@@ -66,9 +67,13 @@ def plan(grid: Grid, *, tile_cells: int = DEFAULT_CELLS, halo: int = 0, within: 
 
 
 def origin_cells(grid: Grid) -> tuple[int, int]:
-    """Row and column of the first cell of the grid, counted in its cells from the origin of the CRS to south and east."""
+    """Row and column of the first cell of the grid, counted in its cells from the origin of the CRS to south and east.
+
+    Grids whose edges lie between multiples of the cell count from the nearest one; at half a cell all go the same way.
+    """
     width, height = grid.cell
-    return round(-grid.transform.f / height), round(grid.transform.c / width)
+    row, col = -grid.transform.f / height, grid.transform.c / width
+    return math.floor(row + 0.5 + TOLERANCE_CELLS), math.floor(col + 0.5 + TOLERANCE_CELLS)
 
 
 def _edges(first: int, count: int, size: int) -> list[int]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from hazardgeo.errors import ConfigError
 from hazardgeo.tiles.call import Call, Outcome, outcome
-from hazardgeo.tiles.worker import ONE_THREAD, receive, send
+from hazardgeo.tiles.worker import HELLO, ONE_THREAD, receive, send
 
 _MOST_DEATHS = 2
 _SECONDS_TO_END = 5.0
@@ -52,6 +52,9 @@ class Pool:
             feed.stop()
             for process in processes:
                 process.stop()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join(_SECONDS_TO_END)
 
 
 class _Feed:
@@ -98,7 +101,12 @@ class _Process:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         self._process = process
         assert process.stdin is not None
+        assert process.stdout is not None
+        if self._stopped:
+            process.kill()
         send(process.stdin, pickle.dumps(paths))
+        if receive(process.stdout) != HELLO and not self._stopped:
+            raise ConfigError(f"a worker process {self._end()} before it could work; see what it says above, and free memory.")
         return process
 
     def _end(self) -> str:
@@ -118,8 +126,9 @@ class _Process:
     def stop(self) -> None:
         """End the process at once where it works, or as it waits."""
         self._stopped = True
-        if self._process is not None:
-            self._process.kill()
+        process = self._process
+        if process is not None:
+            process.kill()
 
 
 def _close(stream: object) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hazardgeo.errors import FormatError, GridMismatchError
 from hazardgeo.grid import TOLERANCE_CELLS, Grid
 from hazardgeo.raster import Raster
+from hazardgeo.tiles.folder import MARKER
 from hazardgeo.tiles.plan import Tile, plan
 
 
@@ -30,7 +31,8 @@ class Scratch:
 
     @property
     def key(self) -> str:
-        return str(self.folder)
+        marker = self.folder / MARKER
+        return f"{self.folder} {marker.read_text() if marker.is_file() else ''}"
 
     def work_folder(self) -> Path:
         return self.folder

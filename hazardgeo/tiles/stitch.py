@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from hazardgeo.raster import Raster
 from hazardgeo.tiles import engine
 from hazardgeo.tiles.call import Call
 from hazardgeo.tiles.engine import Job, Options, Partial, RasterSink, Source
+from hazardgeo.tiles.folder import discard
 from hazardgeo.tiles.plan import Tile, plan
 
 
@@ -60,19 +60,21 @@ def stitch(
     whole = grid or engine.grid_of(sources)
     tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
     named = dict(sinks) if isinstance(sinks, Mapping) else {"": sinks}
-    folder = engine.work_in(work_folder, work, sources, whole, "local")
+    folder = engine.work_in(work_folder, work, sources, whole, "local", exchange, settle)
     engine.compute_parts(work, sources, whole, tiles, folder)
     answers = folder / "exchanged"
     answers.mkdir(exist_ok=True)
     for tile, answer in exchange(Parts(folder, whole, tuple(tiles))):
         engine.write_part(answers, tile, answer)
-    folders = {name: engine.work_in(sink.work_folder(), work, sources, whole, sink.key) for name, sink in named.items()}
+    folders = {
+        name: engine.work_in(sink.work_folder(), work, sources, whole, "tiles", exchange, settle) for name, sink in named.items()
+    }
     open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
     calls = (Call(t.name, _settle_tile, (settle, work.options, folder, named, folders, whole, t)) for t in open_tiles)
-    engine.perform_all(calls, work, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+    engine.perform_all(calls, work, folder, done=len(tiles) - len(open_tiles), tiles=len(tiles))
     for name, sink in named.items():
         sink.finish(folders[name], whole, tiles)
-    shutil.rmtree(folder, ignore_errors=True)
+    discard(folder)
 
 
 def _settle_tile(

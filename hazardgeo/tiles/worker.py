@@ -16,6 +16,7 @@ ONE_THREAD = {
     "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
     "RAYON_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": "64",
 }  # fmt: skip
+HELLO = b"ready"
 _LENGTH_BYTES = 8
 
 
@@ -43,5 +44,6 @@ def main() -> None:
     sys.path[:] = pickle.loads(receive(sys.stdin.buffer) or pickle.dumps(sys.path))
     from hazardgeo.tiles.call import perform
 
+    send(answers, HELLO)
     while (message := receive(sys.stdin.buffer)) is not None:
         send(answers, perform(message))

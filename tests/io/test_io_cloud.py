@@ -49,7 +49,7 @@ def test_every_height_reference_comes_back(tmp_path: Path, height: Height) -> No
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 3), min_size=1, max_size=8))
+@given(st.lists(st.tuples(st.floats(2e4, 1e6), st.floats(-1e6, 1e6), st.floats(-9e3, 9e3)), min_size=1, max_size=8))
 def test_any_coordinates_come_back_to_half_a_millimetre(
     tmp_path_factory: pytest.TempPathFactory, points: list[tuple[float]]
 ) -> None:
@@ -241,3 +241,18 @@ def test_scan_angle_user_data_and_infrared_are_kept(tmp_path: Path, point_format
         np.testing.assert_array_equal(again.attributes[name], read.attributes[name])
     with pytest.raises(InputError, match="'scan_angle_deg' must lie between -180 and 180"):
         write_cloud(cloud(scan_angle_deg=[0, np.nan, 0]), tmp_path / "e.laz")
+
+
+def test_points_with_a_fill_value_as_height_are_left_out_and_classes_must_be_a_list(tmp_path: Path) -> None:
+    header = laspy.LasHeader(version="1.4", point_format=6)
+    header.scales, header.offsets = np.full(3, 0.001), np.array([500_000.0, 3_950_000.0, 0.0])
+    header.add_extra_dim(laspy.ExtraBytesParams("depth_m", np.float32))
+    data = laspy.LasData(header)
+    data.x, data.y, data.z = XYZ[:, 0], XYZ[:, 1], np.array([2100.0, -9999.0, 2101.0])
+    data["depth_m"] = np.array([-1.0, 2.0, 3.0], np.float32)
+    data.write(tmp_path / "c.las")
+    with pytest.warns(HazardGeoWarning, match="1 of 3 points have no coordinates"):
+        found = read_cloud(tmp_path / "c.las", crs=32648)
+    assert found.attributes["depth_m"].tolist() == [-1.0, 3.0]
+    with pytest.raises(InputError, match=r"classes=2 must be a list"):
+        read_cloud(tmp_path / "c.las", crs=32648, classes=2)  # type: ignore[arg-type]

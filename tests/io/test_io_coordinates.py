@@ -103,10 +103,10 @@ def test_degrees_written_together_are_refused_with_a_hint(tmp_path: Path) -> Non
 
 def test_no_place_at_zero(tmp_path: Path) -> None:
     path = put(tmp_path / "t.csv", "n,lon,lat\n1,102,35\n2,0,0\n3,0.0,0.0\n4,0,35\n")
-    with pytest.warns(HazardGeoWarning, match=r"2 of 4 rows have no usable coordinates .*the first is row 2"):
+    with pytest.warns(HazardGeoWarning, match=r"3 of 4 rows have no usable coordinates .*the first is row 2"):
         read = read_vector(path)
-    assert read["n"].tolist() == [1, 4]
-    assert read.attrs["features_left_out"] == 2
+    assert read["n"].tolist() == [1]
+    assert read.attrs["features_left_out"] == 3
 
 
 @pytest.mark.parametrize(

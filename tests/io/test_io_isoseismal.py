@@ -108,7 +108,7 @@ def test_a_zone_without_an_intensity_is_refused_since_the_lower_one_would_take_i
 
 def test_several_columns_or_none_must_be_chosen(tmp_path: Path) -> None:
     two = write(tmp_path / "i.gpkg", 烈度=[6, 7], LD=[7, 8])
-    with pytest.raises(InputError, match="several columns of intensity; choose one with column=: 烈度, LD"):
+    with pytest.raises(InputError, match="several columns of intensity that differ; choose one with column=: 烈度, LD"):
         read_isoseismals(two)
     assert read_isoseismals(two, column="LD")["intensity"].tolist() == [7, 8]
     none = write(tmp_path / "j.gpkg", zone=["VI", "VII"])
@@ -147,3 +147,18 @@ def test_a_file_without_a_crs_or_polygons_is_refused(tmp_path: Path) -> None:
     points = write(tmp_path / "p.gpkg", [shapely.Point(1, 2)], 烈度=["VI"])
     with pytest.warns(HazardGeoWarning, match="points"), pytest.raises(InputError, match="holds no polygons"):
         read_isoseismals(points)
+
+
+def test_ranks_are_never_taken_for_intensities(tmp_path: Path) -> None:
+    ranked = write(tmp_path / "a.gpkg", level=[4, 3, 2], 烈度名=["Ⅵ", "Ⅶ", "Ⅷ"])
+    assert read_isoseismals(ranked)["intensity"].tolist() == [6, 7, 8]
+    described = write(tmp_path / "b.gpkg", level=[1, 2, 3], desc=["Ⅵ度区", "Ⅶ度区", "Ⅷ度区"])
+    assert read_isoseismals(described, scale="csi")["intensity"].tolist() == [6, 7, 8]
+    index = write(tmp_path / "c.gpkg", Intensity=["VI", "VII", "VIII"], MI=[3.0, 2.0, 1.0])
+    assert read_isoseismals(index, scale="csi")["intensity"].tolist() == [6, 7, 8]
+    agreed = write(tmp_path / "d.gpkg", LD=[6, 7, 8], 烈度=["Ⅵ", "Ⅶ", "Ⅷ"], note=["Ⅵ(6)度", "Ⅶ(7)度", "Ⅷ(8)度"])
+    assert read_isoseismals(agreed)["intensity"].tolist() == [6, 7, 8]
+    with pytest.raises(InputError, match="that differ; choose one with column=: intensity, desc"):
+        read_isoseismals(write(tmp_path / "e.gpkg", intensity=[3, 2], desc=["Ⅵ度区", "Ⅶ度区"]), scale="csi")
+    with pytest.raises(InputError, match="LD = '0' of feature 2"):
+        read_isoseismals(write(tmp_path / "f.gpkg", LD=[6, 0]))

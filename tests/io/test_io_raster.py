@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hazardgeo import levels
 from hazardgeo.crs import Height
-from hazardgeo.errors import CrsError, FormatError, HeightError, InputError
+from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, HeightError, InputError
 from hazardgeo.grid import Grid
 from hazardgeo.io import read_raster, write_raster
 from hazardgeo.raster import ClassLabel, Raster
@@ -292,3 +292,40 @@ def test_what_was_read_is_written_with_the_same_bytes(tmp_path: Path, dtype: str
     write_raster(read, tmp_path / "b.tif")
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
     np.testing.assert_array_equal(read.values, cells)
+
+
+def edited(path: Path, values: Any, **more: Any) -> Path:
+    """A file of ours after another program has copied it with its tags."""
+    write_raster(Raster(np.ones((1, 3), np.asarray(values).dtype), Grid(UTM, (1, 3), 32648), "r", ""), path)
+    with rasterio.open(path) as ours:
+        tags = ours.tags()
+    stored = np.asarray(values, np.uint8) if np.asarray(values).dtype == bool else np.asarray(values)
+    put(path, more.pop("cells", stored), nodata=more.pop("nodata", None))
+    with rasterio.open(path, "r+") as out:
+        out.update_tags(**tags)
+        if more:
+            out.scales, out.offsets = (more["scale"],), (more["offset"],)
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_surface_of_ours_that_a_gis_edited_keeps_no_fill_values(tmp_path: Path, dtype: Any) -> None:
+    path = edited(tmp_path / "r.tif", np.array([[-9999, 2, 3]], dtype), scale=0.5, offset=10.0)
+    with pytest.warns(HazardGeoWarning, match="hold -9999"):
+        read = read_raster(path)
+    assert read.values.dtype == dtype
+    np.testing.assert_array_equal(read.values, [[np.nan, 11, 11.5]])
+
+
+@pytest.mark.parametrize(("cells", "nodata"), [([[0, 1, 2]], None), ([[0, 1, 255]], 255), ([[0, 1, 1]], 0)])
+def test_a_mask_of_ours_that_a_gis_edited_is_refused(tmp_path: Path, cells: Any, nodata: float | None) -> None:
+    path = edited(tmp_path / "r.tif", np.array([[False, True, True]]), cells=np.array(cells, np.uint8), nodata=nodata)
+    with pytest.raises(FormatError, match="was changed by another program; write it again"):
+        read_raster(path)
+
+
+@pytest.mark.parametrize("window", [(1, 2, 3), ("a", 2, 3, 4), 5, (None, 1, 2, 3)])
+def test_a_window_that_is_none_is_refused(tmp_path: Path, window: Any) -> None:
+    path = put(tmp_path / "r.tif", np.ones((2, 2), np.float32))
+    with pytest.raises(InputError, match="window must be finite"):
+        read_raster(path, window=window)

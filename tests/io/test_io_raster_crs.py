@@ -167,3 +167,9 @@ def test_metres_are_not_written_under_a_vertical_crs_in_feet(tmp_path: Path) -> 
             assert pyproj.CRS(dataset.crs.to_wkt()).is_compound is compound
         read = read_raster(tmp_path / "w.tif")
         assert (read.unit, read.height, read.grid) == (unit, feet.height, feet.grid)
+
+
+def test_a_stated_vertical_crs_is_refused_and_never_dropped(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.tif", None, 300_000, 3_950_000)
+    with pytest.raises(CrsError, match=r"state the map CRS alone, the height with height= and the unit with unit="):
+        read_raster(path, crs="EPSG:32648+6360")

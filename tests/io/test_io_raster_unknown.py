@@ -316,3 +316,16 @@ def test_blocks_larger_than_the_memory_are_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2e9}))
     with pytest.raises(InputError, match=r"in blocks of 16,384 x 32,768; reading it takes about 4\.3 GB"):
         read_raster(path, window=(500_000, 3_999_990, 500_010, 4_000_000))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("fill", [-10000, -9999.9, -99999.99, 1e20])
+def test_fill_values_of_floats_are_unknown_also_after_single_precision(tmp_path: Path, dtype: str, fill: float) -> None:
+    values = np.array([[1500, fill, np.float32(fill), 1600]], dtype)
+    with pytest.warns(HazardGeoWarning, match="which the file does not declare"):
+        read = read_raster(put(tmp_path / "r.tif", values))
+    np.testing.assert_array_equal(read.values, np.array([[1500, NAN, NAN, 1600]], np.float32))
+
+
+def test_a_whole_number_of_minus_10000_is_a_value(tmp_path: Path) -> None:
+    assert read_raster(put(tmp_path / "r.tif", np.array([[-10000, 5]], np.int16))).values[0, 0] == -10000

@@ -337,3 +337,20 @@ def test_a_velocity_that_is_the_acceleration_scaled_is_noticed(tmp_path: Path) -
 def test_a_station_list_is_named(data_case: Callable[[str], Path]) -> None:
     with pytest.raises(FormatError, match=r"is a station list .*; read it with read_stations"):
         read_shakemap(data_case("wenchuan_stations") / "stationlist.xml")
+
+
+def test_an_intensity_outside_the_scale_is_unknown_or_refused(tmp_path: Path) -> None:
+    with pytest.warns(HazardGeoWarning, match=r"25\.0% of the MMI values are not from 1 to 12"):
+        shaking = read_shakemap(grid_xml(tmp_path / "a.xml", rows=ROWS.replace("25 7", "25 70")))
+    assert shaking.mmi is not None
+    assert np.isnan(shaking.mmi.values).tolist() == [[False, True], [False, False]]
+    with pytest.raises(FormatError, match="MMI is 55 at the median"):
+        read_shakemap(grid_xml(tmp_path / "b.xml", rows="0 1 30 20 60\n1 1 40 25 70\n0 0 10 5 40\n1 0 20 9 50"))
+
+
+@pytest.mark.parametrize("mmi", ["0", "nan"])
+def test_nodes_where_all_motions_are_0_are_unknown_not_calm(tmp_path: Path, mmi: str) -> None:
+    with pytest.warns(HazardGeoWarning, match=r"0 or missing together at 25\.0% of the nodes"):
+        shaking = read_shakemap(grid_xml(tmp_path / "g.xml", rows=ROWS.replace("10 5 4", f"0 0 {mmi}")))
+    for layer in shaking.layers.values():
+        assert np.isnan(layer.values).tolist() == [[False, False], [True, False]]

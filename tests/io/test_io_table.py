@@ -131,3 +131,62 @@ def test_text_stays_in_its_cell_whatever_separates_the_cells(tmp_path: Path) -> 
     assert lines == '"name","n"\n"x;=1+1",1.5\n"\'\n=3",""\n"say ""a""",3.0\n'
     read = pd.read_csv(tmp_path / "t.csv", encoding="utf-8-sig", sep=";")
     assert not read.iloc[:, 0].str.startswith("=").any()
+
+
+@pytest.mark.parametrize(
+    ("row", "people"),
+    [("102.8;35.7;3,000", 3000), ("37,5;36,1;1.234", 1234), ("102,8;35,7;3,000", 3), ("102.8;35.7;37,5", 37.5)],
+)
+def test_the_coordinates_tell_the_decimal_sign(tmp_path: Path, row: str, people: float) -> None:
+    read = read_vector(put(tmp_path / "t.csv", f"lon;lat;people\n{row}\n"))
+    assert read["people"].tolist() == [people]
+
+
+@pytest.mark.parametrize("number", ["3,000", "3.000"])
+def test_a_number_that_can_be_thousands_or_decimals_is_refused(tmp_path: Path, number: str) -> None:
+    path = put(tmp_path / "t.csv", f"lon;lat;people\n102°48'E;35°42'N;{number}\n")
+    with pytest.raises(InputError, match=r"column 'people' holds numbers such as .* nothing says whether"):
+        read_vector(path)
+
+
+def test_numbers_that_contradict_the_coordinates_stay_words(tmp_path: Path) -> None:
+    read = read_vector(put(tmp_path / "t.csv", "lon;lat;h\n102.8;35.7;1,5\n102.9;35.7;1,500\n"))
+    assert read["h"].tolist() == ["1,5", "1,500"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["单位家属院,200,,", "注水村,120,,", "注水村,,,", "*上坪村,80,,", "Noteborough,5,,", "Source Village,30,,", "note,30人,,"],
+)
+def test_an_inhabited_place_is_no_note(tmp_path: Path, row: str) -> None:
+    path = put(tmp_path / "t.csv", f"name,people,lon,lat\na,5,102.8,35.7\n{row}\n")
+    with pytest.warns(HazardGeoWarning, match="1 of 2 rows have no usable coordinates"):
+        read = read_vector(path)
+    assert read.attrs["features_left_out"] == 1
+
+
+@pytest.mark.parametrize(
+    "row", ["注：数据截至2023年,,,", "单位:人,,,", "数据来源：民政局,,,", "Note 1,,,", "填表人：张三,,,", "* counted,,,"]
+)
+def test_a_note_below_a_table_is_no_lost_place(tmp_path: Path, row: str) -> None:
+    path = put(tmp_path / "t.csv", f"name,people,lon,lat\na,5,102.8,35.7\n{row}\n")
+    with pytest.warns(HazardGeoWarning, match="1 rows of notes, units or headings"):
+        read = read_vector(path)
+    assert read.attrs["features_left_out"] == 0
+
+
+@pytest.mark.parametrize("row", ["b,0,35.7", "b,102.8,0", "b,0,0"])
+def test_a_zero_in_degrees_is_no_place(tmp_path: Path, row: str) -> None:
+    with pytest.warns(HazardGeoWarning, match="1 of 2 rows have no usable coordinates"):
+        read = read_vector(put(tmp_path / "t.csv", f"name,lon,lat\na,102.8,35.7\n{row}\n"))
+    assert read.attrs["features_left_out"] == 1
+
+
+def test_shapes_as_text_keep_to_the_system_that_they_state(tmp_path: Path) -> None:
+    path = put(tmp_path / "t.csv", 'n,geom\n1,"SRID=4326;POINT(102 35)"\n2,"SRID=4490;POINT(102 35)"\n')
+    with pytest.raises(InputError, match="column 'geom' holds shapes with SRID 4326, 4490"):
+        read_vector(path)
+    path = put(tmp_path / "u.csv", 'n,geom\n1,"SRID=32648;POINT(400000 3950000)"\n')
+    with pytest.raises(CrsError, match="says that it is in EPSG:32648, but source_crs= says EPSG:32647"):
+        read_vector(path, source_crs=32647)
+    assert read_vector(path, source_crs=32648).crs.to_epsg() == 32648

@@ -6,6 +6,7 @@ import shutil
 import socket
 import sqlite3
 import threading
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pyogrio
 import pytest
-from shapely.geometry import Point
+from shapely.geometry import MultiPoint, Point
 
 from hazardgeo.errors import CrsError, FormatError, HazardGeoError, HazardGeoWarning, InputError
 from hazardgeo.io import read_vector
@@ -321,3 +322,57 @@ def test_map_service_coordinates_in_a_layer_are_converted_where_stated(tmp_path:
     with pytest.warns(HazardGeoWarning, match="converted from GCJ-02"):
         read = read_vector(path, source_crs="GCJ-02")
     assert (read.geometry.x[0], read.geometry.y[0]) == pytest.approx((116.404, 39.915), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["v.gpkg", "v.geojson", "v.parquet"])
+def test_zero_zero_in_degrees_is_no_place_in_any_file(tmp_path: Path, name: str) -> None:
+    features = gpd.GeoDataFrame({"n": [1, 2]}, geometry=[Point(102, 35), Point(0, 0)], crs=4326)
+    if name == "v.parquet":
+        features.to_parquet(tmp_path / name)
+    else:
+        written(tmp_path, name, CUTS[name], features)
+    with pytest.warns(HazardGeoWarning, match="1 of 2 features have no usable geometry"):
+        read = read_vector(tmp_path / name)
+    assert (read["n"].tolist(), read.attrs["features_left_out"]) == ([1], 1)
+
+
+def test_a_multipoint_of_one_point_is_a_point(tmp_path: Path) -> None:
+    shapes = [MultiPoint([(102, 35)]), MultiPoint([(102, 35), (103, 36)]), MultiPoint([(0, 0)])]
+    path = written(tmp_path, "v.gpkg", "GPKG", gpd.GeoDataFrame({"n": [1, 2, 3]}, geometry=shapes, crs=4326))
+    with pytest.warns(HazardGeoWarning, match="1 of 3 features have no usable geometry"):
+        assert read_vector(path).geom_type.tolist() == ["Point", "MultiPoint"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "stated", "language"), [("UTF-8", "GBK", 0), ("UTF-8", "", 0x4D), ("GBK", "UTF-8", 0), ("UTF-8", "ISO-8859-1", 0)]
+)
+def test_the_bytes_of_a_table_overrule_a_wrong_encoding(tmp_path: Path, stored: str, stated: str, language: int) -> None:
+    names = ["大河家镇中心小学", "石塬镇卫生院"]
+    features = gpd.GeoDataFrame({"名称": names}, geometry=[Point(102, 35), Point(103, 36)], crs=4326)
+    pyogrio.write_dataframe(features, tmp_path / "v.shp", encoding=stored)
+    table = bytearray((tmp_path / "v.dbf").read_bytes())
+    table[29] = language
+    (tmp_path / "v.dbf").write_bytes(table)
+    (tmp_path / "v.cpg").unlink(missing_ok=True)
+    if stated:
+        (tmp_path / "v.cpg").write_text(stated)
+    with pytest.warns(HazardGeoWarning, match=r"said to be in .*, but their bytes are (utf-8|gb18030), which is taken"):
+        assert read_vector(tmp_path / "v.shp")["名称"].tolist() == names
+
+
+def test_a_right_statement_of_the_encoding_is_kept(tmp_path: Path) -> None:
+    features = gpd.GeoDataFrame({"n": ["学校"]}, geometry=[Point(102, 35)], crs=4326)  # in GBK also valid as UTF-8
+    pyogrio.write_dataframe(features, tmp_path / "v.shp", encoding="GBK")
+    (tmp_path / "v.cpg").write_text("GBK")
+    assert read_vector(tmp_path / "v.shp")["n"].tolist() == ["学校"]
+
+
+def test_a_map_service_is_named_where_a_file_contradicts_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "v.gpkg", "GPKG", places(3).to_crs(32648))
+    with pytest.raises(CrsError, match="says that it is in EPSG:32648, but source_crs= says GCJ-02"):
+        read_vector(path, source_crs="GCJ-02")
+    abroad = gpd.GeoDataFrame({"n": [1]}, geometry=[Point(37, 36)], crs=4326)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = read_vector(written(tmp_path, "w.gpkg", "GPKG", abroad), source_crs="GCJ-02")
+    assert read.geometry.tolist() == [Point(37, 36)]

@@ -22,7 +22,7 @@ def write(path: Path, text: str) -> Path:
     "text",
     [
         "500000.125 3950000.5 2100.001 1 2 255\n500010 3950010 2105 3 4 5\n",
-        "# made by hand\r\n500000.125\t3950000.5\t2100.001\t1\t2\t255\r\n\r\n% half\r\n500010 3950010 2105 3 4 5",
+        "# made by hand\r\n500000.125\t3950000.5\t2100.001\t1\t2\t255\r\n\r\n% half\r\n500010 3950010 2105 3 4 5\r\n",
         "500000.125,3950000.5,2100.001,1,2,255\n500010,3950010,2105,3,4,5\n",
         "500000.125, 3950000.5, 2100.001, 1, 2, 255\n500010, 3950010, 2105, 3, 4, 5\n",
         "\ufeffX;Y;Z;Red;Green;Blue\n500000.125;3950000.5;2100.001;1;2;255\n500010;3950010;2105;3;4;5\n",
@@ -47,13 +47,13 @@ def test_columns_stand_in_any_order_and_can_be_left_out(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(
-    st.lists(st.tuples(st.floats(2e5, 8e5), st.floats(0, 9e6), st.floats(-1e9, 1e9)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.floats(2e5, 8e5), st.floats(0, 9e6), st.floats(-9e3, 9e3)), min_size=1, max_size=6),
     st.sampled_from([" ", ",", ";", ", ", "\t"]),
 )
 def test_any_coordinates_come_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, points: list[tuple[float, ...]], delimiter: str
 ) -> None:
-    text = "\n".join(delimiter.join(repr(v) for v in p) for p in points)
+    text = "\n".join(delimiter.join(repr(v) for v in p) for p in points) + "\n"
     cloud = read_xyz(write(tmp_path_factory.mktemp("any") / "c.txt", text), layout="x y z", crs=32648)
     np.testing.assert_array_equal(cloud.xyz, points)
 
@@ -149,3 +149,10 @@ def test_the_first_lines_tell_columns_and_about_how_many_points(tmp_path: Path) 
     assert any("'X Y Z I'" in note for note in info.notes)
     with pytest.raises(FormatError, match=r"is text; read it with read_xyz"):
         read_cloud(tmp_path / "c.xyz", crs=32648)
+
+
+@pytest.mark.parametrize("fill", ["-9999", "-10000.0", "-32768", "-99999"])
+def test_a_fill_value_is_no_height(tmp_path: Path, fill: str) -> None:
+    path = write(tmp_path / "c.xyz", f"500000 3950000 2100\n500001 3950000 {fill}\n")
+    with pytest.warns(HazardGeoWarning, match="1 of 2 points have no coordinates"):
+        assert read_xyz(path, layout="x y z", crs=32648).xyz[:, 2].tolist() == [2100]

@@ -92,6 +92,19 @@ def test_a_file_left_by_a_run_that_died_is_no_lock(tmp_path: Path) -> None:
         pass
 
 
+def test_a_link_in_place_of_the_lock_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "victim.txt").write_text("precious", encoding="utf-8")
+    try:
+        (tmp_path / lock.FILE).symlink_to(tmp_path / "victim.txt")
+    except OSError:
+        pytest.skip("needs the right to make links")
+    if not hasattr(os, "O_NOFOLLOW"):
+        pytest.skip("needs O_NOFOLLOW")
+    with pytest.raises(FormatError, match=r"\.lock is a link to another file; delete"), lock.held(tmp_path):
+        pass
+    assert (tmp_path / "victim.txt").read_text(encoding="utf-8") == "precious"
+
+
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drive without locks, as some network drives are."""

@@ -435,3 +435,20 @@ def test_results_of_a_run_are_not_proposed(tmp_path: Path) -> None:
     tif(tmp_path / "maps" / "rasters" / "dtm.tif")
     (tmp_path / "maps" / "manifest.json").write_text("{}", encoding="utf-8")
     assert proposed(tmp_path)[0]["inputs"] == {"dem": "dem.tif"}
+
+
+@pytest.mark.parametrize("name", ["dem_diff", "DoD_dem", "dem_aspect", "dem_std", "高程异常", "dem坡向", "geoid_dem"])
+def test_what_is_derived_from_terrain_is_no_terrain(name: str, tmp_path: Path) -> None:
+    tif(tmp_path / f"{name}.tif")
+    tif(tmp_path / "zz_dem.tif")
+    assert proposed(tmp_path)[0]["inputs"] == {"dem": "zz_dem.tif"}
+
+
+def test_a_distance_without_a_unit_is_proposed_with_a_note(tmp_path: Path) -> None:
+    tif(tmp_path / "dem.tif")
+    tif(tmp_path / "river_distance.tif")
+    with rasterio.open(tmp_path / "river_distance.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.set_band_unit(1, "")
+    document, notes = proposed(tmp_path)
+    assert document["inputs"]["distance_to_river"] == "river_distance.tif"
+    assert "it does not state its unit; set unit = 'm' or 'km' in its table" in notes

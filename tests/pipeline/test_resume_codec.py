@@ -27,8 +27,9 @@ from hazardgeo.errors import FormatError
 from hazardgeo.event import Earthquake, Shaking
 from hazardgeo.grid import Grid
 from hazardgeo.network import RoadNetwork
-from hazardgeo.pipeline import store
+from hazardgeo.pipeline import results, store
 from hazardgeo.pipeline.codec_table import Unstorable
+from hazardgeo.pipeline.results import Results
 from hazardgeo.raster import ClassLabel, Raster
 
 LOCAL = pyproj.CRS.from_proj4("+proj=tmerc +lon_0=102.9 +k=0.9999 +x_0=500000 +ellps=krass +units=m")
@@ -177,6 +178,9 @@ class _Trap:
         {"unknown": 1},
         {"a": 1, "b": 2},
         {"table": {}},
+        {"array": ["|u1", [1 << 50], "="]},
+        {"array": 5},
+        {"crs": 5},
     ],
 )
 def test_forged_data_are_refused(data: Any, tmp_path: Path) -> None:
@@ -194,3 +198,39 @@ def test_pickled_objects_in_the_store_are_never_opened(tmp_path: Path, monkeypat
     with pytest.raises(FormatError, match="is damaged"):
         store.value_of({"array": ["<f8", [1], "0" * 64]}, tmp_path)
     assert not (tmp_path / "trap.txt").exists()
+
+
+@pytest.mark.parametrize("products", [[1], 5, {"array": 5}, {"x": {"array": ["f4", [1], 7]}}, {"x": {"array": []}}])
+def test_entries_of_another_shape_count_as_absent(products: Any, tmp_path: Path) -> None:
+    (tmp_path / "entries").mkdir()
+    entry = {"key": "k", "products": products, "warnings": [], "skipped": ""}
+    store.write_hashed(entry, tmp_path / "entries" / "ground.json")
+    assert store.find("ground", "k", tmp_path) is None
+    store.sweep({"ground"}, tmp_path)
+    assert not store.names(tmp_path)
+
+
+def test_the_record_of_the_results_is_believed_only_as_it_was_written(tmp_path: Path) -> None:
+    results.write(Results(headlines=("key", {"people": {"value": "12", "note": ""}}), known=("map.html",)), tmp_path)
+    assert results.read(tmp_path, tmp_path).headlines[1]["people"]["value"] == "12"
+    path = tmp_path / "results.json"
+    for content in (path.read_text(encoding="utf-8").replace("12", "99"), "[" * 100_000):
+        path.write_text(content, encoding="utf-8")
+        assert results.read(tmp_path, tmp_path) == Results()
+    (tmp_path / "manifest.json").write_text("[" * 100_000, encoding="utf-8")
+    assert results.read(tmp_path, tmp_path) == Results()
+
+
+def test_only_results_are_stale_and_nothing_is_removed_outside(tmp_path: Path) -> None:
+    assert results.stale(("rasters/..", "tables/.x", "../map.html", "notes.txt", "rasters/a.tif"), set()) == {"rasters/a.tif"}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.tif").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "staged").mkdir()
+    (tmp_path / "staged" / "manifest.json").touch()
+    try:
+        (tmp_path / "out" / "rasters").symlink_to(tmp_path / "mine", target_is_directory=True)
+    except OSError:
+        pytest.skip("needs the right to make links")
+    results.publish(tmp_path / "staged", tmp_path / "out", {"rasters/a.tif"})
+    assert (tmp_path / "mine" / "a.tif").exists()

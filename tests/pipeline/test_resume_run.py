@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pytest
+import rasterio
 
 import hazardgeo
 from hazardgeo import io, pipeline
-from hazardgeo.errors import FormatError, InputError
+from hazardgeo.errors import FormatError, HazardGeoWarning, InputError
 from hazardgeo.io.files import atomic
-from hazardgeo.pipeline import Manifest
+from hazardgeo.pipeline import Manifest, manifest, source, state, store
+from hazardgeo.pipeline.results import Results
+from hazardgeo.pipeline.skip import Skip
 
 Demo = tuple[Path, Manifest]
 
@@ -238,3 +244,70 @@ def test_an_input_that_changes_while_it_is_read_is_refused(demo: Demo, valley: P
         copier.join()
     assert "\n" not in str(refused.value)
     assert pipeline.run(tmp_path / "s.toml", out=tmp_path / "out", only="terrain").outputs
+
+
+@pytest.mark.parametrize(
+    "products", [{}, {"crs": 5, "corners": None}, {"crs": None, "corners": {"array": ["|u1", [1 << 50], "="]}}]
+)
+def test_an_entry_that_does_not_fit_is_read_anew(products: dict[str, object], demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('[inputs]\ndem = "dem.tif"\n', encoding="utf-8")
+    shutil.copy(demo[0] / "rasters" / "dem.tif", tmp_path / "dem.tif")
+    first = pipeline.run(tmp_path / "s.toml", out=tmp_path / "out", only="terrain")
+    for name, forged in (("input-dem", products), ("terrain", {"slope": {"noun": ["Raster", {}]}, "other": 1})):
+        entry = tmp_path / "out" / ".cache" / "entries" / f"{name}.json"
+        store.write_hashed({**store.read_hashed(entry), "products": forged}, entry)
+    second = pipeline.run(tmp_path / "s.toml", out=tmp_path / "out", only="terrain")
+    assert statuses(second)["terrain"] == "done"
+    assert hashes(second) == hashes(first)
+
+
+def test_a_product_that_does_not_come_back_is_made_anew(demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('[inputs]\ndem = "dem.tif"\n', encoding="utf-8")
+    shutil.copy(demo[0] / "rasters" / "dem.tif", tmp_path / "dem.tif")
+    first = pipeline.run(tmp_path / "s.toml", out=tmp_path / "out", only="terrain")
+    entry = tmp_path / "out" / ".cache" / "entries" / "terrain.json"
+    found = store.read_hashed(entry)
+    store.write_hashed({**found, "products": {**found["products"], "slope": {"noun": ["Raster", {}]}}}, entry)
+    assert hashes(pipeline.run(tmp_path / "s.toml", out=tmp_path / "out", only="terrain")) == hashes(first)
+
+
+def test_the_data_behind_a_header_belong_to_the_input(tmp_path: Path) -> None:
+    grid = {"height": 4, "width": 4, "count": 1, "dtype": "float32"}
+    for driver, name, data in (("ERS", "e.ers", "e"), ("SAGA", "s.sdat", "s.sgrd"), ("RST", "r.rst", "r.rdc")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with rasterio.open(tmp_path / name, "w", driver=driver, crs="EPSG:32648", **grid) as dataset:
+                dataset.write(np.ones((1, 4, 4), np.float32))
+        assert tmp_path / data in source.companions(tmp_path / name)
+    (tmp_path / "sites.gpkg-journal").write_text("half", encoding="utf-8")
+    assert source.companions(tmp_path / "sites.gpkg") == [tmp_path / "sites.gpkg-journal"]
+
+
+def test_code_edited_under_a_running_process_is_shared_with_no_other(tmp_path: Path) -> None:
+    began = time.time() - 100
+    edited = tmp_path / "slope.py"
+    edited.touch()
+    assert manifest._edited_since(began, [edited])
+    os.utime(edited, (began - 1, began - 1))
+    assert not manifest._edited_since(began, [edited])
+    os.utime(edited, (began + 10_000, began + 10_000))
+    assert not manifest._edited_since(began, [edited])
+
+
+def test_versions_name_the_libraries_beneath(demo: Demo) -> None:
+    assert {"gdal", "proj", "geos", "code"} <= set(
+        json.loads((demo[0] / "manifest.json").read_text(encoding="utf-8"))["versions"]
+    )
+
+
+def test_a_stage_that_warns_and_then_gives_up_is_heard(valley: Path, tmp_path: Path) -> None:
+    run = state.Run(pipeline.read_scenario(valley), {}, tmp_path, False, lambda _: None, Results())
+
+    def give_up() -> None:
+        with state.collected("ground", run):
+            warnings.warn("too few points", HazardGeoWarning, stacklevel=1)
+            raise Skip("no ground")
+
+    with pytest.raises(Skip):
+        give_up()
+    assert run.warnings == ["ground: too few points"]

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from hazardgeo import cli, io, pipeline
 from hazardgeo.errors import FormatError
-from hazardgeo.pipeline import Manifest
+from hazardgeo.pipeline import Manifest, source
 
 Demo = tuple[Path, Manifest]
 
@@ -117,3 +117,48 @@ def test_the_command_counts_only_the_same_bytes_as_success(small: Path) -> None:
 def test_verify_takes_no_scenario(tmp_path: Path) -> None:
     for arguments in ([], ["s.toml", "--verify", "m.json"], ["s.toml", "--quick"]):
         assert CliRunner().invoke(cli.group, ["run", *arguments]).exit_code == 2
+
+
+@pytest.mark.parametrize("options", [["--strict"], ["--only", "terrain"], ["--set", "a.b=1"], ["--out", "x"], ["--no-resume"]])
+def test_verify_takes_no_options_of_a_run(options: list[str]) -> None:
+    done = CliRunner().invoke(cli.group, ["run", "--verify", "m.json", *options])
+    assert (done.exit_code, "--verify does what the manifest says" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(("key", "value"), [("title", "x"), ("notice", "all safe"), ("seed", 99)])
+def test_a_manifest_that_says_another_scenario_is_found(key: str, value: object, small: Path) -> None:
+    path = small / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), key: value}), encoding="utf-8")
+    found = pipeline.verify(path, rerun=False)
+    assert not found.same
+    assert found.outputs["manifest.json"] == f"{key} not as in resolved.toml"
+
+
+@pytest.mark.parametrize("texts", [("1 2 3", "4 5 6"), ("1 2 3", "1 2 3")])
+@pytest.mark.parametrize("edited", ["a", "b"])
+def test_tiles_of_one_name_from_two_folders_are_told_apart(texts: tuple[str, str], edited: str, tmp_path: Path) -> None:
+    tiles = [tmp_path / folder / "p.xyz" for folder in "ab"]
+    for tile, text in zip(tiles, texts, strict=True):
+        tile.parent.mkdir()
+        tile.write_text(text, encoding="utf-8")
+    (tmp_path / "resolved.toml").write_text(
+        'title = "t"\ncrs = "EPSG:32648"\n[inputs]\nscan = { path = "a/p.xyz", tiles = ["../b/p.xyz"] }\n', encoding="utf-8"
+    )
+    scenario = pipeline.read_scenario(tmp_path / "resolved.toml")
+    said = Manifest(
+        title=scenario.title,
+        notice=scenario.notice,
+        seed=scenario.seed,
+        inputs=source.records("scan", tiles),
+        outputs=(),
+        stages=(),
+        warnings=(),
+        headlines={},
+        finished="",
+    )
+    said.write(tmp_path / "manifest.json")
+    assert pipeline.verify(tmp_path / "manifest.json", rerun=False).same
+    (tmp_path / edited / "p.xyz").write_text("9 9 9", encoding="utf-8")
+    assert pipeline.verify(tmp_path / "manifest.json", rerun=False).inputs == {"scan: p.xyz": "changed"}
+    (tmp_path / edited / "p.xyz").unlink()
+    assert pipeline.verify(tmp_path / "manifest.json", rerun=False).inputs == {"scan: p.xyz": "missing"}

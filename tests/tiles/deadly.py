@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hazardgeo.errors import HazardGeoWarning, InputError
+from hazardgeo.errors import HazardGeoError, HazardGeoWarning, InputError
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import Tile
 
@@ -61,3 +61,30 @@ def counts(raster: Raster, inner: tuple[slice, slice]) -> dict[str, Any]:
 
 def more(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {"cells": one["cells"] + other["cells"]}
+
+
+def weighted(raster: Raster, tile: Tile, *, weights: Any, name: str) -> Raster:
+    return (
+        breaks(raster, tile, name=name) if tile.name == name else Raster(raster.values * np.float32(weights.sum()), raster.grid)
+    )
+
+
+def warns_and_breaks(raster: Raster, tile: Tile) -> Raster:
+    warnings.warn(f"{abs(tile.row) / 7:.1%} of the cells are weak.", HazardGeoWarning, stacklevel=2)
+    if tile.wide[0].start > 0 and tile.wide[1].start > 0:
+        raise ValueError("not this one")
+    return doubled(raster)
+
+
+class TwoWordsError(HazardGeoError):
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} {where}")
+
+
+def refuses_twice(raster: Raster) -> Raster:
+    raise TwoWordsError("the ground is missing", "here")
+
+
+def of_two_kinds(raster: Raster, tile: Tile) -> Raster:
+    values = raster.values if tile.wide[1].start else raster.values.astype(np.int32)
+    return Raster(values, raster.grid)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,12 +10,16 @@ from typing import Any
 import deadly
 import numpy as np
 import pytest
+from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hazardgeo import terrain, tiles
 from hazardgeo.errors import ConfigError, FormatError, HazardGeoWarning, InputError, TileError
-from hazardgeo.tiles import Pool, Progress, Scratch, plan
+from hazardgeo.grid import Grid
+from hazardgeo.io import RasterFile, RasterParts, write_raster
+from hazardgeo.raster import Raster
+from hazardgeo.tiles import Pool, Progress, Scratch, folder, plan
 
 Keep = Callable[..., Scratch]
 VALUES = np.random.default_rng(5).normal(1800, 5, (61, 47)).astype(np.float32)
@@ -150,8 +157,6 @@ def test_statistics_do_not_depend_on_the_tiles(keep: Keep, tmp_path_factory: pyt
     source = keep(values)
     found = tiles.statistics(source, work_folder=tmp_path_factory.mktemp("w") / "w", tile_cells=tile_cells)
     known = values[~np.isnan(values)].astype(np.float64)
-    import math
-
     assert (found.cells, found.known) == (values.size, len(known))
     assert (found.minimum, found.maximum) == (known.min(), known.max())
     assert found.mean == math.fsum(known) / len(known)  # the exact sum, rounded once by each way
@@ -166,3 +171,69 @@ def test_a_reduction_over_processes_is_that_of_one(keep: Keep, tmp_path: Path) -
         )
         assert found["cells"] == VALUES.size
     assert not (tmp_path / "w").exists()
+
+
+def test_what_changed_is_done_again(keep: Keep, tmp_path: Path) -> None:
+    source = keep(VALUES)
+    sink = sink_for(source, tmp_path / "sink", 16)
+    name = plan(source.grid, tile_cells=16)[-1].name
+    for factor in (2.0, 5.0):
+        weights = np.zeros(3000)
+        weights[1500] = factor
+        options = {"weights": weights, "name": name if factor == 2.0 else ""}
+        with contextlib.suppress(TileError):
+            tiles.map(deadly.weighted, {"raster": source}, sink, tile_cells=16, options=options)
+    np.testing.assert_array_equal(sink.read(sink.grid).values, VALUES * np.float32(5))
+
+
+def test_warnings_over_kept_tiles_are_said_again_and_numbers_make_no_other_warning(keep: Keep, tmp_path: Path) -> None:
+    source = keep(VALUES)
+    sink = sink_for(source, tmp_path / "sink", 16)
+    for _ in range(2):
+        with pytest.warns(HazardGeoWarning, match="of the cells are weak") as caught, pytest.raises(TileError):
+            tiles.map(deadly.warns_and_breaks, {"raster": source}, sink, tile_cells=16)
+        assert len(caught) == 1
+
+
+def test_half_a_removal_is_never_taken_for_parts(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "a.npz").touch()
+    folder.discard(tmp_path / "work")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_another_make_keeps_its_words(keep: Keep, tmp_path: Path) -> None:
+    source = keep(VALUES)
+    for executor in (tiles.InProcess(), Pool(1)):
+        with pytest.raises(TileError, match="the ground is missing"):
+            tiles.map(
+                deadly.refuses_twice, {"raster": source}, sink_for(source, tmp_path / "s", 64), tile_cells=64, executor=executor
+            )
+
+
+def test_a_worker_that_cannot_start_is_said_at_once(keep: Keep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = keep(VALUES)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ConfigError, match=r"ended with code .* before it could work"):
+        tiles.map(deadly.doubled, {"raster": source}, sink_for(source, tmp_path / "s", 8), tile_cells=8, executor=Pool(1))
+
+
+def test_tiles_that_are_not_of_one_raster_are_refused(tmp_path: Path) -> None:
+    grid = Grid(Affine(1, 0, 0, 0, -1, 40), (40, 40), 32648)  # type: ignore[arg-type]
+    write_raster(Raster(np.ones((40, 40), np.float32), grid, "dem", "m"), tmp_path / "dem.tif")
+    with pytest.raises(FormatError, match="one raster is all alike"):
+        tiles.map(
+            deadly.of_two_kinds, {"raster": RasterFile(tmp_path / "dem.tif")}, RasterParts(tmp_path / "out.tif"), tile_cells=16
+        )
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_raster_by_tiles_has_the_bytes_of_the_whole(tmp_path: Path) -> None:
+    grid = Grid(Affine(0.001, 0, 35_500_000.0, 0, -0.001, 3_950_000.0), (60, 45), 4523)  # type: ignore[arg-type]
+    values = np.where(np.random.default_rng(1).random(grid.shape) < 0.1, np.nan, VALUES[:60, :45]).astype(np.float32)
+    dem = Raster(values, grid, "dem", "m")
+    write_raster(dem, tmp_path / "dem.tif")
+    tiles.map(in_metres, {"dem": RasterFile(tmp_path / "dem.tif")}, RasterParts(tmp_path / "tiled.tif"), halo=1, tile_cells=7)
+    write_raster(in_metres(dem), tmp_path / "whole.tif")
+    assert (tmp_path / "tiled.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["dem.tif", "tiled.tif", "whole.tif"]

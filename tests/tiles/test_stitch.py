@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from hazardgeo import tiles
+from hazardgeo.grid import Grid
+from hazardgeo.io import RasterFile, RasterParts, read_raster, write_raster
+from hazardgeo.raster import Raster
 from hazardgeo.tiles import Pool, Scratch
 
 Keep = Callable[..., Scratch]
@@ -77,3 +81,35 @@ def test_a_hole_in_a_plane_is_filled_close_to_the_plane(keep: Keep, tmp_path: Pa
     sink = Scratch(tmp_path / "sink", source.grid, 16)
     tiles.fill_holes(source, sink, work_folder=tmp_path / "work", tile_cells=16)
     assert np.abs(sink.read(sink.grid).values - plane).max() < 0.15  # a quarter of what a level fill would miss
+
+
+@pytest.mark.parametrize("origin", [0.5, -0.5, 500000.5])
+def test_grids_registered_at_half_a_cell_are_filled_as_in_the_whole(tmp_path: Path, origin: float) -> None:
+    rng = np.random.default_rng(3)
+    values = np.where(rng.random((30, 26)) < 0.8, np.nan, rng.normal(0, 5, (30, 26))).astype(np.float32)
+    grid = Grid(Affine(1, 0, origin, 0, -1, origin + 40), values.shape, 32648)  # type: ignore[arg-type]
+    results = []
+    for size in (200, 9):
+        source = Scratch(tmp_path / f"source-{size}", grid, size)
+        source.folder.mkdir()
+        for tile in tiles.plan(grid, tile_cells=size):
+            source.write(source.folder, tile, Raster(values[tile.core], grid.window(*tile.core)))
+        sink = Scratch(tmp_path / f"sink-{size}", grid, size)
+        tiles.fill_holes(source, sink, work_folder=tmp_path / f"work-{size}", sweeps=3, tile_cells=size)
+        results.append(sink.read(grid).values)
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+def test_holes_are_never_filled_with_another_surface(tmp_path: Path) -> None:
+    found = []
+    for level in (100.0, 1000.0):
+        values = np.full((40, 40), level, np.float32)
+        values[5:30, 5:30] = np.nan
+        grid = Grid(Affine(1, 0, 0, 0, -1, 40), values.shape, 32648)  # type: ignore[arg-type]
+        write_raster(Raster(values, grid, "dem", "m"), tmp_path / f"{level:g}.tif")
+        source, sink = RasterFile(tmp_path / f"{level:g}.tif"), RasterParts(tmp_path / f"filled-{level:g}.tif")
+        tiles.fill_holes(source, sink, work_folder=tmp_path / "work", tile_cells=16)
+        found.append(read_raster(sink.path).values)
+        assert not (tmp_path / "work").exists()
+    assert (found[0] == 100.0).all()
+    assert (found[1] == 1000.0).all()

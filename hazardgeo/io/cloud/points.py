@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ PART_POINTS = 500_000
 COARSE_BEYOND = 1e5  # float32 is coarser than 1/128 from here on
 COLOURS = ("red", "green", "blue")
 _AXES = ("x", "y", "z")
+_FILL_HEIGHTS = (-9999.0, -10000.0, -32768.0, -99999.0)
+_FILL_TOLERANCE = 1e-6  # heights of LAS are steps times a scale
 _EIGHT_TO_SIXTEEN_BITS = 257  # 255 becomes 65535
 _SAME = {
     "diffuse_red": "red", "diffuse_green": "green", "diffuse_blue": "blue",
@@ -75,12 +77,17 @@ class Wanted:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
+        if isinstance(self.classes, int | np.integer | str):
+            raise InputError(f"classes={self.classes} must be a list of class numbers, for example classes=[2].")
         if len(self.offset) != 3 or not np.isfinite(self.offset).all():
-            raise InputError(f"offset={self.offset} must be three finite numbers: what is added to east, north and height.")
+            told = _plain(self.offset)
+            raise InputError(f"offset={told} must be three finite numbers: what is added to east, north and height.")
         if self.bounds is not None:
             west, south, east, north = self.bounds if len(self.bounds) == 4 else (np.nan,) * 4
             if not (west <= east and south <= north):
-                raise InputError(f"bounds={self.bounds} must be (west, south, east, north) with west <= east and south <= north.")
+                raise InputError(
+                    f"bounds={_plain(self.bounds)} must be (west, south, east, north) with west <= east and south <= north."
+                )
 
     def passing(self, xyz: NDArray[np.float64], column: Callable[[str], NDArray[Any]]) -> NDArray[np.bool_]:
         """True for the points to keep; `xyz` has the offset already."""
@@ -116,7 +123,7 @@ def collect(
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
     seen = lost = invalid = outside = 0
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for part in parts:
+    for part in map(_without_fill, parts):
         finite = np.asarray(np.isfinite(part.xyz).all(axis=1))
         seen, invalid = seen + len(finite) + part.invalid, invalid + part.invalid
         lost += int(np.count_nonzero(~finite))
@@ -131,12 +138,26 @@ def collect(
             xyz.append(moved[keep])
             for name, found in columns.items():
                 found.append(part.column(name)[keep])
-    extent = None if low[0] > high[0] else tuple(float(v) for v in (low + wanted.offset)[:2]) + tuple((high + wanted.offset)[:2])
+    west, south, east, north = (float(v) for v in (*(low + wanted.offset)[:2], *(high + wanted.offset)[:2]))
+    extent = None if low[0] > high[0] else (west, south, east, north)
     largest = float(np.abs([low, high]).max()) if extent else 0.0
     if not xyz:
         return Collected(np.empty((0, 3)), {}, seen, lost, invalid, outside, extent, largest)
     together = {name: np.concatenate(found) for name, found in columns.items()}
     return Collected(np.concatenate(xyz), together, seen, lost, invalid, outside, extent, largest)
+
+
+def _without_fill(part: Part) -> Part:
+    """The part with NaN for heights that are a usual fill value."""
+    fill = (np.abs(part.xyz[:, 2, None] - np.array(_FILL_HEIGHTS)) <= _FILL_TOLERANCE).any(axis=1)
+    if not fill.any():
+        return part
+    return replace(part, xyz=np.where(fill[:, None], np.nan, part.xyz))
+
+
+def _plain(numbers: Iterable[float] | None) -> tuple[float, ...] | None:
+    """Numbers for a message, without the names of their types."""
+    return None if numbers is None else tuple(np.asarray(list(numbers)).tolist())
 
 
 def part_of(columns: Mapping[str, NDArray[Any]], names: Mapping[str, str]) -> Part:
@@ -187,8 +208,7 @@ def read_columns(table: Columns, path: Path, wanted: Wanted, crs: Any, height: H
     odd = list(table.odd)
     if found.invalid:
         odd.append(f"{found.invalid:,} of {found.seen:,} points are marked invalid and are left out")
-    if found.lost:
-        odd.append(f"{found.lost:,} of {found.seen:,} points have no coordinates and are left out")
+    odd.extend(lost_points(found))
     if table.single and found.largest > COARSE_BEYOND:
         odd.append(coarse(found.largest))
     cloud = PointCloud(found.xyz, agreed, {n: _finished(n, v) for n, v in found.attributes.items()}, heights)
@@ -198,13 +218,21 @@ def read_columns(table: Columns, path: Path, wanted: Wanted, crs: Any, height: H
     return cloud
 
 
+def lost_points(found: Collected) -> list[str]:
+    """How many points have no coordinates, for the warning of a reader."""
+    if not found.lost:
+        return []
+    return [f"{found.lost:,} of {found.seen:,} points have no coordinates (or a fill value as height) and are left out"]
+
+
 def require_some(found: Collected, path: Path, wanted: Wanted) -> None:
     """InputError where no point passes the filter, FormatError where no point has coordinates."""
     if len(found.xyz):
         return
     if found.extent is None and found.seen:
         raise FormatError(f"{path} has no point with finite coordinates; export it again.")
-    raise InputError(f"{path} has no point with bounds={wanted.bounds}, classes={wanted.classes}; it covers {found.extent}.")
+    bounds, classes = _plain(wanted.bounds), _plain(wanted.classes)
+    raise InputError(f"{path} has no point with bounds={bounds}, classes={classes}; it covers {found.extent}.")
 
 
 def coarse(largest: float) -> str:

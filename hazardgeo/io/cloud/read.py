@@ -18,7 +18,7 @@ from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, InputError
 from hazardgeo.io import files
 from hazardgeo.io.cloud import copc, e57, las, pcd, ply, ptx, xyz
 from hazardgeo.io.cloud.las_reference import LasReference, reference_of
-from hazardgeo.io.cloud.points import Bounds, Part, Wanted, collect, read_columns, require_some
+from hazardgeo.io.cloud.points import Bounds, Part, Wanted, collect, lost_points, read_columns, require_some
 from hazardgeo.io.reference import agreed_crs, agreed_height, require_plausible_place
 
 COLUMN_DOORS = {
@@ -48,16 +48,18 @@ def read_cloud(
 
     Attributes are intensity, return_number, number_of_returns, classification, withheld, synthetic, key_point, overlap,
     point_source_id, user_data, scan_angle_deg, gps_time, red, green, blue and nir, as far as the point format has them, and
-    the extra dimensions under their own names, with "_extra" behind one that is also a name of the standard. Point formats 0
-    to 5 have no flag for overlap: `overlap` is their class 12, which stays in `classification`. Return numbers that make no
-    sense (0, or above the number of returns) become single returns, with a HazardGeoWarning where only some points have them.
-    GPS times are as stored; `cloud_info` says what they count. Colours of LAS are as stored: the standard asks for 16 bits,
-    and files that hold 8 do not say so. Scanner channel, scan direction, edge of flight line and waveforms are not read.
+    the extra dimensions under their own names, with "_extra" behind one that is also a name of the standard, all
+    as stored: a no_data that they declare is not looked at. Point formats 0 to 5 have no flag for overlap: `overlap`
+    is their class 12, which stays in `classification`. Return numbers that make no sense (0, or above the number of returns)
+    become single returns, with a HazardGeoWarning where only some points have them. GPS times are as stored; `cloud_info`
+    says what they count. Colours of LAS are as stored: the standard asks for 16 bits, and files that hold 8 do not say so.
+    Scanner channel, scan direction, edge of flight line and waveforms are not read.
 
     PLY, PCD, PTS, PTX and most E57 files state no CRS: `crs` must be given. Their heights are taken as metres; colours of 8
-    bits of PLY, PCD and E57 become 16 bits as in LAS (times 257). Points without coordinates, or marked invalid, are left out;
-    a HazardGeoWarning counts them, and names the resolution that coordinates of float32 have lost. Scans are joined, with
-    their number as scan_index and the normals of E57 as nx, ny and nz. Other text is read by `read_xyz`.
+    bits of PLY, PCD and E57 become 16 bits as in LAS (times 257). Points without coordinates, whose height is a usual
+    fill value (-9999, -10000, -32768, -99999), or marked invalid, are left out; a HazardGeoWarning counts them, and names the
+    resolution that coordinates of float32 have lost. Scans are joined, with their number as scan_index and the normals of E57
+    as nx, ny and nz. Other text is read by `read_xyz`.
 
     Points outside the bounds that a LAS header states are kept, and a HazardGeoWarning counts them. Of a LAZ file that was cut
     the refusal says how many points can be read; `salvage_laz` saves them.
@@ -92,7 +94,7 @@ def read_cloud(
                 f"{source} is cut: it holds {found.seen:,} of {header.point_count:,} points; copy or download it again."
             )
     require_some(found, source, wanted)
-    odd = []
+    odd = lost_points(found)
     if found.outside:
         odd.append(f"{found.outside:,} of {found.seen:,} points lie outside the bounds that its header states")
     odd.extend(_mend_returns(found.attributes))

@@ -65,7 +65,8 @@ def read_xyz(
     semicolons; `decimal` is the sign before the fraction. Empty lines, lines that begin with "#", "//" or "%", and lines
     without any number before the first point are skipped; a line of names there must not contradict the order of `layout`. A
     first line with nothing but a number, as in PTS, is the number of the points that must follow. Heights are taken as metres.
-    Points without finite coordinates are left out with a HazardGeoWarning.
+    Points without finite coordinates, or with a usual fill value (-9999 ...) as height, are left out with a HazardGeoWarning;
+    another says where the last line has no end.
 
     Colours are as stored; red8, green8 and blue8 declare colours of 8 bits, which become red, green and blue of 16 bits as in
     LAS. Colours, intensity, classification and return numbers become integers where all their values are whole, the other

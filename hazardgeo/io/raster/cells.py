@@ -20,6 +20,7 @@ from hazardgeo.raster import UNKNOWN_CLASS, UNKNOWN_ID
 
 _HUGE = 1e30  # no quantity of ours is as large: fill values of netCDF, Arc and GDAL are
 _SENTINELS = (-9999, -32767, -32768, -99999, -999999)
+_FLOAT_SENTINELS = (*_SENTINELS, -10000, -9999.9, -99999.99, 1e20)
 _EXACT_IN_FLOAT32, _EXACT_IN_FLOAT64 = 2**24, 2**53
 _BYTES_BESIDES = 16  # per cell: the masks, the surface that is made, and the copy that is turned
 
@@ -64,17 +65,25 @@ def read(dataset: DatasetReader, band: int, window: Window | None, kind: str, pa
         return np.empty((0, 0), {"class": np.uint8, "id": np.int32, "mask": np.bool_}.get(kind, np.float32))
     raw: NDArray[Any] = dataset.read(band, window=window)
     if kind == "mask":
-        return np.asarray(raw == 1)
+        return _mask(raw, dataset.nodatavals[band - 1], path)
     unknown = _unknown(dataset, band, window, raw, path)
     if kind == "id":
         return np.where(unknown, UNKNOWN_ID, raw).astype(np.int32)
     if kind == "class":
         clear = [code for code, rgba in colours(dataset, band).items() if len(rgba) > 3 and rgba[3] == 0]
         return np.where(unknown | np.isin(raw, clear), UNKNOWN_CLASS, raw).astype(np.uint8)
-    if kind == "value":
-        return np.asarray(np.where(unknown, raw.dtype.type(np.nan), raw))
     unknown |= _fills(raw, unknown, data_bands(dataset) == [band], path)
-    return _surface(raw, unknown, dataset.scales[band - 1], dataset.offsets[band - 1], path)
+    return _surface(raw, unknown, dataset.scales[band - 1], dataset.offsets[band - 1], path, exact=kind == "value")
+
+
+def _mask(raw: NDArray[Any], nodata: float | None, path: Path) -> NDArray[np.bool_]:
+    """A mask as `write_raster` stores it; FormatError for what it never writes, since a mask knows no unknown cells."""
+    if nodata is not None or (raw > 1).any():
+        said = f"declares {nodata:g} as nodata" if nodata is not None else f"holds the code {raw.max()}"
+        raise FormatError(
+            f"{path} is a mask of 0 and 1 by its tags, but {said}: it was changed by another program; write it again."
+        )
+    return np.asarray(raw == 1)
 
 
 def _unknown(dataset: DatasetReader, band: int, window: Window, raw: NDArray[Any], path: Path) -> NDArray[np.bool_]:
@@ -112,7 +121,7 @@ def _fills(raw: NDArray[Any], unknown: NDArray[np.bool_], alone: bool, path: Pat
     found = np.zeros(raw.shape, bool)
     if raw.dtype.itemsize == 1:
         return found
-    candidates = set(_SENTINELS)
+    candidates: set[float] = set(_FLOAT_SENTINELS)
     if raw.dtype.kind in "iu":
         limits = np.iinfo(raw.dtype)
         candidates = {c for c in (*_SENTINELS, int(limits.min)) if 0 > c >= limits.min}
@@ -120,7 +129,10 @@ def _fills(raw: NDArray[Any], unknown: NDArray[np.bool_], alone: bool, path: Pat
             candidates |= {int(limits.max)}
     held = []
     for candidate in sorted(candidates):
-        here = (raw == raw.dtype.type(candidate)) & ~unknown
+        here = raw == raw.dtype.type(candidate)
+        if raw.dtype == np.float64:  # often written in single precision first
+            here |= raw == np.float64(np.float32(candidate))
+        here &= ~unknown
         if here.any():
             held.append(f"{here.mean():.1%} of the cells hold {candidate}")
             found |= here
@@ -130,8 +142,10 @@ def _fills(raw: NDArray[Any], unknown: NDArray[np.bool_], alone: bool, path: Pat
     return found
 
 
-def _surface(raw: NDArray[Any], unknown: NDArray[np.bool_], scale: float, offset: float, path: Path) -> NDArray[Any]:
-    """Numbers as single precision, double where integers need it."""
+def _surface(
+    raw: NDArray[Any], unknown: NDArray[np.bool_], scale: float, offset: float, path: Path, *, exact: bool
+) -> NDArray[Any]:
+    """Numbers as single precision, double where integers need it, or `exact` in the precision that they are stored in."""
     if not (np.isfinite(scale) and np.isfinite(offset) and scale != 0):
         raise FormatError(
             f"{path} has a scale of {scale} and an offset of {offset}; correct them, for example with gdal_edit.py."
@@ -141,5 +155,6 @@ def _surface(raw: NDArray[Any], unknown: NDArray[np.bool_], scale: float, offset
     if largest > _EXACT_IN_FLOAT64:
         raise InputError(f"{path} holds {largest:,}, which no surface can hold exactly; convert the numbers first.")
     values = raw if (scale, offset) == (1.0, 0.0) else raw * np.float64(scale) + offset
-    values = np.asarray(values, np.float64 if largest > _EXACT_IN_FLOAT32 else np.float32)
+    double = largest > _EXACT_IN_FLOAT32 or (exact and raw.dtype == np.float64)
+    values = np.asarray(values, np.float64 if double else np.float32)
     return np.asarray(np.where(unknown, values.dtype.type(np.nan), values))

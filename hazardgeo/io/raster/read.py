@@ -53,12 +53,12 @@ def read_raster(
     cells that overlap it are read, cut to the file, and no others. `crs`, `unit` and `height` state what the file does
     not say; `name` defaults to its own name.
 
-    Files written by `write_raster` come back as they were. Others become float32 surfaces, with scale and offset
-    applied; one-byte files with a colour table become class rasters. Unknown are declared nodata, masked cells, cells of
-    alpha 0, cells that were never written, numbers beyond 1e30, and the usual fill values where the file does not declare
-    them: -9999, -32767, -32768, -99999, -999999 and the ends of an integer type; a HazardGeoWarning names their share.
-    The value alone decides, so windows fit together. Compound CRS are split into map CRS and height; a vertical CRS in
-    feet gives the unit "ft" or "us-ft".
+    Files written by `write_raster` come back as they were, but for fill values. Others become float32 surfaces, with scale
+    and offset applied; one-byte files with a colour table become class rasters. Unknown are declared nodata, masked cells,
+    cells of alpha 0, cells that were never written, numbers beyond 1e30, and the usual fill values where the file does not
+    declare them: -9999, -32767, -32768, -99999, -999999, the ends of an integer type, and in floats -10000, -9999.9,
+    -99999.99 and 1e20; a HazardGeoWarning names their share. The value alone decides, so windows fit together. Compound CRS
+    are split into map CRS and height; a vertical CRS in feet gives the unit "ft" or "us-ft".
 
     Files stored south up, mirrored or turned by a right angle are turned exactly. Others that are not north up need
     `resampling`: "bilinear" for surfaces, "nearest" for classes; cells keep their size, and the tag "resampled" says it.
@@ -191,9 +191,7 @@ def _block(grid: Grid, bounds: tuple[float, float, float, float] | None, path: P
     """Rows and columns of the cells that overlap `bounds` with more than an edge; all without bounds."""
     if bounds is None:
         return slice(0, grid.shape[0]), slice(0, grid.shape[1])
-    west, south, east, north = bounds
-    if not (all(map(math.isfinite, bounds)) and west < east and south < north):
-        raise InputError(f"window must be finite (west, south, east, north) with west < east, not {bounds}.")
+    west, south, east, north = _four(bounds)
     width, tall = grid.cell
     c0, c1 = (west - grid.transform.c) / width, (east - grid.transform.c) / width
     r0, r1 = (grid.transform.f - north) / tall, (grid.transform.f - south) / tall
@@ -205,6 +203,17 @@ def _block(grid: Grid, bounds: tuple[float, float, float, float] | None, path: P
             "give it as (west, south, east, north) in that CRS."
         )
     return rows, cols
+
+
+def _four(bounds: Any) -> tuple[float, float, float, float]:
+    """West, south, east and north of a window; InputError for anything else."""
+    try:
+        west, south, east, north = map(float, bounds)
+        if all(map(math.isfinite, (west, south, east, north))) and west < east and south < north:
+            return west, south, east, north
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"window must be finite (west, south, east, north) with west < east, not {bounds!r}.")
 
 
 def _vertical_unit(dataset: DatasetReader, record: Record | None, kind: str) -> str:

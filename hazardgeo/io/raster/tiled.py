@@ -47,14 +47,20 @@ class RasterFile:
 
     @property
     def key(self) -> str:
-        """Path, size and time of change."""
-        about = self.path.stat()
-        return json.dumps([str(self.path), about.st_size, about.st_mtime_ns, self.band, self.layer, str(self.crs), self.unit])
+        """How the file is read, and the size and times of change of it and of the files beside it that share its name."""
+        path = self.path
+        beside = sorted(p for p in path.parent.iterdir() if p.stem == path.stem or p.name.startswith(f"{path.name}."))
+        found = [
+            (p.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino) for p in beside for about in [p.stat()]
+        ]
+        return json.dumps([found, self.band, self.layer, str(self.crs), self.unit, str(self.height)])
 
     def read(self, block: Grid) -> Raster:
         """The cells of the block, which must be a part of the grid."""
+        (west, south, east, north), (width, tall) = block.bounds, block.cell
+        inside = (west + width / 4, south + tall / 4, east - width / 4, north - tall / 4)  # edges as numbers are not exact
         found = read_raster(
-            self.path, band=self.band, layer=self.layer, window=block.bounds, crs=self.crs, unit=self.unit, height=self.height
+            self.path, band=self.band, layer=self.layer, window=inside, crs=self.crs, unit=self.unit, height=self.height
         )
         found.grid.require_same(block)
         return replace(found, grid=block)
@@ -68,10 +74,6 @@ class RasterParts:
     """
 
     path: Path
-
-    @property
-    def key(self) -> str:
-        return str(self.path)
 
     def work_folder(self) -> Path:
         target = files.require_suffix(self.path, (".tif", ".tiff"))
@@ -100,11 +102,27 @@ class RasterParts:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _common_kind(folder: Path, tiles: list[Tile]) -> str:
+    """The kind of the numbers in all parts; FormatError for parts that are not of one raster."""
+    kinds, first = set(), None
+    for tile in tiles:
+        with rasterio.open(folder / f"{tile.name}.tif") as dataset:
+            found = raster_record.stored(dataset)
+            assert found is not None
+            said = (str(dataset.dtypes[0]), found.name, found.unit, found.height, found.classes)
+            kinds.add(str(dataset.tags()[raster_record.KIND]))
+        if first is not None and said != first:
+            raise FormatError(
+                f"tile {tile.name} gave {said[0]} {said[1:3]}, others {first[0]} {first[1:3]}: one raster is all alike."
+            )
+        first = said
+    return kinds.pop()
+
+
 def _write_mosaic(path: Path, grid: Grid, tiles: list[Tile]) -> str:
     """A virtual raster over the parts of a folder, with all that the first one says of itself; the kind of its numbers."""
     first = path.parent / f"{tiles[0].name}.tif"
-    with rasterio.open(first) as dataset:
-        kind = str(dataset.tags()[raster_record.KIND])
+    kind = _common_kind(path.parent, tiles)
     rasterio.shutil.copy(first, path, driver="VRT")
     tree = ET.parse(path)
     root = tree.getroot()

@@ -13,14 +13,17 @@ from hazardgeo.errors import InputError
 _NAMES = {
     "metre": "m", "meter": "m", "metres": "m", "meters": "m", "m": "m",
     "foot": "ft", "feet": "ft", "ft": "ft", "international foot": "ft",
+    "kilometre": "km", "kilometres": "km", "kilometer": "km", "kilometers": "km", "km": "km",
+    "degree": "deg", "degrees": "deg", "deg": "deg",
     "us survey foot": "us-ft", "us survey feet": "us-ft", "us-ft": "us-ft", "ftus": "us-ft", "us ft": "us-ft",
 }  # fmt: skip
-_LENGTHS = frozenset(_NAMES.values())
+_LENGTHS = frozenset(("m", "ft", "us-ft"))
+_KNOWN = _LENGTHS | {"km", "cm", "mm", "deg", "m/m", "m/s"}
 _IN_NAME = re.compile(r"\((ft|ftUS)\)\Z", re.IGNORECASE)
 
 
 def normal(unit: str) -> str:
-    """`unit` in our spelling where it is a length: "m", "ft" or "us-ft"; else as it is."""
+    """`unit` in our spelling where it is a length or an angle: "m", "km", "ft", "us-ft" or "deg"; else as it is."""
     return _NAMES.get(unit.strip().lower(), unit)
 
 
@@ -61,6 +64,6 @@ def agreed(band: str, vertical: str, stated: str, path: Path) -> str:
             f"find out which is true and state it with unit='{band}' or unit='{vertical}'."
         )
     inside = band or (vertical if vertical != "m" else "")
-    if contradict(stated, inside):
+    if contradict(stated, inside) or (stated != band and {stated, band} <= _KNOWN):
         raise InputError(f"{path} is in {inside}, but unit= says {stated}; convert it, for example with gdal_calc.py, first.")
     return stated or inside

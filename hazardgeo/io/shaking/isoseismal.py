@@ -6,6 +6,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,14 +21,16 @@ from hazardgeo.io.vector.places import Axes
 from hazardgeo.io.vector.read import read_vector
 
 Scale = Literal["csi", "mmi"]
+_FOLDER = "folder"  # of a KML, whose name may read as a numeral
 COLUMNS: Mapping[str, tuple[str, ...]] = {  # names in lower case; what a name says of the scale
-    "csi": ("烈度", "地震烈度", "烈度值", "烈度区", "烈度等级", "ld", "ldz", "liedu", "csi", "csis"),
-    "mmi": ("mmi", "mi", "mercalli"),
-    "": ("intensity", "inten", "level", "degree", "name", "label"),
+    "csi": ("烈度", "地震烈度", "烈度值", "烈度区", "烈度等级", "烈度名", "烈度名称", "ld", "ldz", "liedu", "csi", "csis"),
+    "mmi": ("mmi", "mercalli"),
+    "": ("intensity", "inten", "name", "label"),
 }
 _NUMBERS = {name: i for i, name in enumerate(["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"], 1)}
 _NUMBERS |= {name: i for i, name in enumerate(["一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"], 1)}
 _WORDS = re.compile(r"地震|烈度|度|区|區|级|級|INTENSITY|ZONE|CSI|MMI|\s|[.:：]$")
+_TWICE = re.compile(r"([^()]+)\(([^()]+)\)([^()]*)")
 _RANGE = re.compile(r"\s*(?:-|–|—|−|~|〜|至|到|/)\s*")
 _AREAS, _LINES, _POINTS = ("Polygon", "MultiPolygon"), ("LineString", "MultiLineString", "LinearRing"), ("Point", "MultiPoint")
 _CONTOUR_COLUMNS = {"value", "units"}
@@ -48,8 +51,9 @@ def read_isoseismals(
 
     `column` holds the intensity: whole or decimal numbers, Roman numerals (VIII, Ⅷ, "Ⅷ度区"), Chinese ones ("八度"), or
     ranges ("VI-VII", whose intensity is the middle). Where it is not stated it is found by its name (烈度, LD, MMI,
-    intensity ...; in KML the Name). `scale` is "csi" (Chinese, GB/T 17742) or "mmi"; it must be stated unless the name of
-    the column says it. `crs`, `source_crs`, `layer`, `where` and `axes` are those of read_vector.
+    intensity ...; in KML the Name), else by labels that all say 度; other columns of degrees in words must agree with it.
+    `scale` is "csi" (Chinese, GB/T 17742) or "mmi"; it must be stated unless the name of the column says it. `crs`,
+    `source_crs`, `layer`, `where` and `axes` are those of read_vector.
 
     Closed lines labelled with whole degrees become the zones that they enclose. Points (labels, the epicentre) are left
     out with a HazardGeoWarning. Nothing is said about the land outside the zones: it is not known to be safe.
@@ -88,12 +92,16 @@ def read_isoseismals(
 def intensity_of(label: object) -> tuple[float, float] | None:
     """The lowest and highest degree that a label means, None where it means none.
 
-    >>> intensity_of("Ⅷ度区"), intensity_of("VI-VII"), intensity_of(7), intensity_of("6强")
-    ((8.0, 8.0), (6.0, 7.0), (7.0, 7.0), None)
+    >>> intensity_of("Ⅷ度区"), intensity_of("VI-VII"), intensity_of("Ⅵ(6)度"), intensity_of("6强")
+    ((8.0, 8.0), (6.0, 7.0), (6.0, 6.0), None)
     """
     if label is None or isinstance(label, bool) or label is pd.NA:
         return None
     text = unicodedata.normalize("NFKC", str(label)).upper().strip()
+    twice = _TWICE.fullmatch(text)
+    if twice is not None:
+        said = intensity_of(twice[1] + twice[3])
+        return said if said == intensity_of(twice[2]) else None
     words = [_WORDS.sub("", part) for part in _RANGE.split(text)]
     degrees = [float(_NUMBERS[w]) if w in _NUMBERS else _decimal(w) for w in words]
     if not 1 <= len(degrees) <= 2 or any(d is None or not 1 <= d <= 12 for d in degrees):
@@ -129,18 +137,35 @@ def _column(shapes: gpd.GeoDataFrame, stated: str | None, path: str | Path) -> t
         if stated not in names:
             raise MissingColumnError(f"{path} has no column {stated!r}; it has {', '.join(names)}.")
         return stated, _implied(stated)
-    filled = [n for n in names if shapes[n].notna().any()]
-    for known in (COLUMNS["csi"] + COLUMNS["mmi"], COLUMNS[""]):
-        found = [n for n in filled if _plain(n) in known]
-        if len(found) > 1:
-            found = [n for n in found if shapes[n].map(intensity_of).notna().all()]
-        if len(found) > 1:
-            raise InputError(f"{path} has several columns of intensity; choose one with column=: {', '.join(found)}.")
-        if found:
-            return found[0], _implied(found[0])
+    filled = [n for n in names if n != _FOLDER and shapes[n].notna().any()]
+    meant = {n: [intensity_of(label) for label in shapes[n]] for n in filled}
+    whole = [n for n in filled if None not in meant[n]]
+    scaled = [n for n in filled if _implied(n)]
+    plain = [n for n in filled if _plain(n) in COLUMNS[""]]
+    worded = [n for n in whole if n not in scaled + plain and _in_words(shapes[n])]
+    pool = [*scaled, *(n for n in plain if n in whole), *worded]
+    if len({_implied(n) for n in scaled}) > 1 or any(_differ(meant[a], meant[b]) for a, b in combinations(pool, 2)):
+        raise InputError(f"{path} has several columns of intensity that differ; choose one with column=: {', '.join(pool)}.")
+    sources = scaled or [n for n in plain if n in whole] or [n for n in worded if _says_degree(shapes[n])] or plain
+    if sources:
+        chosen = next((n for n in sources if n in whole), sources[0])
+        return chosen, _implied(chosen)
     raise MissingColumnError(
         f"{path} has no column of intensity that is known; name it with column= (it has {', '.join(names)})."
     )
+
+
+def _in_words(column: pd.Series[Any]) -> bool:
+    """True for texts that are numerals of Rome or China, or say 度: plain numbers can be ranks."""
+    return all(isinstance(v, str) and ("度" in v or not re.search(r"\d", v)) for v in column)
+
+
+def _says_degree(column: pd.Series[Any]) -> bool:
+    return all("度" in str(v) for v in column)
+
+
+def _differ(one: list[tuple[float, float] | None], other: list[tuple[float, float] | None]) -> bool:
+    return any(a is not None and b is not None and a != b for a, b in zip(one, other, strict=True))
 
 
 def _implied(name: str) -> str:
@@ -156,7 +181,7 @@ def _degrees(column: pd.Series[Any], name: str, path: str | Path) -> tuple[NDArr
     wrong = [i for i, degrees in enumerate(found) if degrees is None]
     if wrong:
         raise InputError(
-            f"{path}: {name} = {column.iloc[wrong[0]]!r} of feature {wrong[0] + 1} is no intensity from I to XII "
+            f"{path}: {name} = {str(column.iloc[wrong[0]])!r} of feature {wrong[0] + 1} is no intensity from I to XII "
             f"({len(wrong)} such); correct it, since a zone must not be lost."
         )
     pairs = np.array([degrees for degrees in found if degrees is not None], float)

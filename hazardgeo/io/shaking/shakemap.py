@@ -25,6 +25,7 @@ from hazardgeo.raster import Raster
 
 _OFF_NODE_CELLS = 0.3  # coordinates are rounded to four decimals; what is further away is on no node
 _MOST_NODES_PER_LINE = 100  # a grid that is emptier is a damaged header
+_INTENSITIES = (1.0, 12.0)
 _MOST_INTENSITIES_APART = 3.0  # real maps stay within 1 at the median; a factor of 100 in a unit makes more than 4
 
 
@@ -77,14 +78,15 @@ def read_shakemap(grid_xml: str | Path, *, uncertainty_xml: str | Path | None = 
     `uncertainty_xml` adds STDPGA and STDPGV (natural logarithm) and goes before columns of the same name in `grid_xml`.
     Both may be packed (.xml.gz, .xml.zip).
 
-    Negative and non-finite values, nodes without a row, a Vs30 of 0 and layers that are 0 everywhere are unknown (NaN);
+    Negative and non-finite values, nodes without a row, a Vs30 of 0, an MMI outside 1 to 12, nodes where all motions are 0
+    or missing together and layers that are 0 everywhere are unknown (NaN);
     a HazardGeoWarning names their share. Longitudes that pass 180 run on to 190, 200 ... A time without a zone is UTC.
     `Shaking.source` says whose map it is and whether it is a SCENARIO. Files without their closing tags are read.
 
     Raises FormatError for what is not a whole ShakeMap grid, has no PGA, PGV or MMI, has a PGA of 0 everywhere, an
-    unknown unit or time, or two columns of one name; where PGA and PGV mean intensities that are 3 or more apart (Worden
-    et al. 2012, doi:10.1785/0120110156), so that one of them is mislabelled; for files with a DOCTYPE, which a ShakeMap
-    never has; InputError where the two files do not belong together.
+    unknown unit or time, an MMI outside 1 to 12 at the median, or two columns of one name; where PGA and PGV mean intensities
+    that are 3 or more apart (Worden et al. 2012, doi:10.1785/0120110156), so that one of them is mislabelled; for files with
+    a DOCTYPE, which a ShakeMap never has; InputError where the two files do not belong together.
 
     Format: Worden et al. (2020), ShakeMap Manual, U.S. Geological Survey, doi:10.5066/F7D21VPQ, "Grid XML".
     """
@@ -194,6 +196,7 @@ def _layers(document: _Document, wanted: tuple[str, ...], path: Path, source: st
     if "LON" not in at or "LAT" not in at:
         raise FormatError(f"{path} has no LON and LAT columns; fetch the grid.xml of the ShakeMap.")
     grid, rows, cols = _nodes(document, table[:, at["LON"]], table[:, at["LAT"]], path)
+    blank = _blank(table, at, path)
     layers = {}
     for name in wanted:
         if name in at:
@@ -202,7 +205,8 @@ def _layers(document: _Document, wanted: tuple[str, ...], path: Path, source: st
             if unit not in column.factors:
                 raise FormatError(f"{path}: {name} is in {unit!r}, which is not known; convert it to {column.unit} and say so.")
             values = np.full(grid.shape, np.nan, np.float32)
-            values[rows, cols] = _known(table[:, at[name]], name, path) * column.factors[unit]
+            said = ~blank if name in _MOTIONS else np.ones(len(table), bool)
+            values[rows[said], cols[said]] = _known(table[said, at[name]], name, path) * column.factors[unit]
             layers[column.layer] = Raster(values, grid, column.layer, column.unit, tags={"source": source})
     return layers
 
@@ -222,6 +226,20 @@ def _table(document: _Document, path: Path) -> NDArray[np.float64]:
     return np.asarray(table, np.float64)
 
 
+def _blank(table: NDArray[np.float64], at: Mapping[str, int], path: Path) -> NDArray[np.bool_]:
+    """True for nodes without a value: all motions are 0 or missing, where others have some; warns of the share."""
+    motions = [at[name] for name in _MOTIONS if name in at]
+    blank = np.zeros(len(table), bool)
+    if len(motions) > 1:
+        there = np.isfinite(table[:, motions])
+        blank = ((table[:, motions] == 0) | ~there).all(axis=1) & (table[:, motions] == 0).any(axis=1)
+    if not blank.any() or blank.all():
+        return np.zeros(len(table), bool)
+    message = f"{path}: PGA, PGV and MMI are 0 or missing together at {blank.mean():.1%} of the nodes; they are unknown there."
+    warnings.warn(message, HazardGeoWarning, stacklevel=4)
+    return blank
+
+
 def _known(values: NDArray[np.float64], name: str, path: Path) -> NDArray[np.float64]:
     """The values with NaN for what cannot be one; warns of the share."""
     column = _COLUMNS[name]
@@ -231,8 +249,14 @@ def _known(values: NDArray[np.float64], name: str, path: Path) -> NDArray[np.flo
         bad = np.ones(values.shape, bool)
     else:
         bad = ~np.isfinite(values) | ((values < 0) if column.zero_is_a_value else (values <= 0))
+    if name == "MMI" and (~bad & (values > 0)).any():
+        middle = float(np.median(values[~bad & (values > 0)]))
+        if not _INTENSITIES[0] <= middle <= _INTENSITIES[1]:
+            raise FormatError(f"{path}: MMI is {middle:g} at the median, no intensity from 1 to 12; fetch the file again.")
+        bad |= (values < _INTENSITIES[0]) | (values > _INTENSITIES[1])
     if bad.any():
-        message = f"{path}: {bad.mean():.1%} of the {name} values are negative, not finite or 0 everywhere; they are unknown."
+        reason = "not from 1 to 12" if name == "MMI" else "negative, not finite or 0 everywhere"
+        message = f"{path}: {bad.mean():.1%} of the {name} values are {reason}; they are unknown."
         warnings.warn(message, HazardGeoWarning, stacklevel=5)
     return np.where(bad, np.nan, values)
 

@@ -48,6 +48,12 @@ _BORDERS = (  # between two coordinates, the clearest first
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SPACED = re.compile(r"[+-]?\d{1,3}(?: \d{3})+(?:[.,]\d+)?")
 _DOTTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
+_DOTTED_WHOLE = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+,(?:\d{1,2}|\d{4,})|\d{4,},\d+|0+,\d+|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,})")
+_DECIMAL_POINT = re.compile(r"[+-]?(?:\d+\.(?:\d{1,2}|\d{4,})|\d{4,}\.\d+|0+\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,})")
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+
+Mark = Literal[".", ",", ""]
 
 
 def plain(text: str) -> str:
@@ -173,10 +179,13 @@ def numbers(column: pd.Series[Any], *, decimal_comma: bool) -> pd.Series[float]:
     """The numbers of a column of text, NaN where a cell holds none.
 
     Takes full-width digits, and thousands separated by commas, spaces or (where a comma follows) dots. A comma between
-    digits is a decimal comma where `decimal_comma` says so, and otherwise separates thousands, or makes the cell no number.
+    digits is a decimal comma where `decimal_comma` says so (points then separate thousands where they can), and otherwise
+    separates thousands, or makes the cell no number.
     """
     result = pd.to_numeric(column, errors="coerce").astype(float)
     odd = result.isna() & column.notna()
+    if decimal_comma:
+        odd |= column.map(lambda v: isinstance(v, str) and _DOTTED_WHOLE.fullmatch(plain(v)) is not None).astype(bool)
     if odd.any():
         read = [_number(plain(str(text)), decimal_comma) for text in column[odd]]
         result[odd] = pd.to_numeric(pd.Series(read, index=result.index[odd], dtype=object), errors="coerce").astype(float)
@@ -189,5 +198,38 @@ def _number(text: str, decimal_comma: bool) -> str:
     if _DOTTED.fullmatch(text):
         return text.replace(".", "").replace(",", ".")
     if decimal_comma:
-        return text.replace(",", ".")
+        return text.replace(".", "") if _DOTTED_WHOLE.fullmatch(text) else text.replace(",", ".")
     return text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
+
+
+def decimal_mark(columns: list[pd.Series[Any]], *, degrees: bool, together: bool) -> Mark:
+    """The decimal sign in columns of coordinates, empty where they do not tell; a point anywhere decides.
+
+    In degrees each mark between digits is decimal, except a single comma between two coordinates of one cell (`together`).
+    """
+    texts = [plain(v) for column in columns for v in column.to_numpy(object) if isinstance(v, str)]
+    if not degrees:
+        return _clear_mark(texts)
+    if any(re.search(r"\d\.\d", text) for text in texts):
+        return "."
+    return "," if any(len(re.findall(r"\d,\d", text)) > int(together) for text in texts) else ""
+
+
+def own_mark(cells: list[str], mark: Mark) -> Mark | None:
+    """The decimal sign of a column of numbers where that of the coordinates is `mark`.
+
+    Empty where 1,234 or 1.234 can be both and nothing tells; None where they can and the column contradicts `mark`.
+    """
+    texts = [plain(cell).replace(" ", "") for cell in cells]
+    own = _clear_mark(texts)
+    if not any(_EITHER.fullmatch(text) for text in texts):
+        return own or mark or ","
+    if own and mark and own != mark:
+        return None
+    return mark or own
+
+
+def _clear_mark(texts: list[str]) -> Mark:
+    if any(_DECIMAL_POINT.fullmatch(text) for text in texts):
+        return "."
+    return "," if any(_DECIMAL_COMMA.fullmatch(text) for text in texts) else ""

@@ -29,6 +29,9 @@ _SEQUENCES = (".geojsonl", ".geojsons", ".ndjson", ".jsonl", ".ndgeojson")
 _GPX_OWN = ("waypoints", "routes", "tracks")  # the others repeat these point by point
 _DBF_SAMPLE_BYTES = 4_000_000
 _DBF_LANGUAGES_THAT_SAY_NOTHING = (0x00, 0x03, 0x57)
+_DBF_LANGUAGES_OF_WIDE_TEXT = (0x13, 0x4D, 0x4E, 0x4F, 0x78, 0x79, 0x7A, 0x7B)
+_WIDE_TEXT = re.compile(r"GB|936|BIG|950|JIS|932|949|EUC|KR", re.IGNORECASE)
+_UTF_8 = re.compile(r"(UTF|CP)?[-_ ]?(8|65001)", re.IGNORECASE)
 _CUT_CHARACTERS = 0.05  # share of damaged characters in DBF fields, which may end within a character
 _PART_ONLY = re.compile(r'"exceededTransferLimit"\s*:\s*true')
 _MATCHED = re.compile(r'"?numberMatched"?\s*[:=]\s*"?(\d+)')
@@ -248,18 +251,49 @@ def _shapes_listed(shp: Path) -> int:
 
 
 def _dbf_encoding(shp: Path) -> str | None:
-    """The encoding of the attributes of a Shapefile that does not state it; None where it does, or has no table."""
-    dbf = _beside(shp, ".dbf")
-    if dbf is None or _beside(shp, ".cpg") is not None:
+    """The encoding of the attributes of a Shapefile that does not state it, or states another than its bytes show.
+
+    None where what it states is to be taken, or it has no table.
+    """
+    dbf, cpg = _beside(shp, ".dbf"), _beside(shp, ".cpg")
+    if dbf is None:
         return None
     with dbf.open("rb") as stream:
-        head = stream.read(32)
-        if len(head) < 32 or head[29] not in _DBF_LANGUAGES_THAT_SAY_NOTHING:
-            return None
-        stream.seek(0)
         whole = stream.read(_DBF_SAMPLE_BYTES)
+    if len(whole) < 32:
+        return None
+    stated = "" if cpg is None else cpg.read_bytes()[:100].decode("ascii", errors="replace").strip()
+    text = _dbf_text(whole)
+    if not stated and whole[29] in _DBF_LANGUAGES_THAT_SAY_NOTHING:
+        return files.encoding_of(text, bad_share=_CUT_CHARACTERS).replace("-sig", "")
+    wide = _WIDE_TEXT.search(stated) is not None if stated else whole[29] in _DBF_LANGUAGES_OF_WIDE_TEXT
+    if _UTF_8.fullmatch(stated):
+        seen = None if _is_utf_8(text) else files.encoding_of(text, bad_share=_CUT_CHARACTERS).replace("-sig", "")
+    else:
+        seen = "utf-8" if _is_utf_8(text) and not text.isascii() and (not wide or _is_wide(text)) else None
+    if seen is not None:
+        said = stated or f"the code page of its .dbf (0x{whole[29]:02x})"
+        message = f"its attributes are said to be in {said}, but their bytes are {seen}, which is taken"
+        warnings.warn(message, HazardGeoWarning, stacklevel=2)
+    return seen
+
+
+def _is_utf_8(text: bytes) -> bool:
+    beyond = [c for c in text.decode("utf-8", errors="replace") if ord(c) > 127]
+    return beyond.count("\ufffd") <= _CUT_CHARACTERS * len(beyond)
+
+
+def _is_wide(text: bytes) -> bool:
+    """True where most characters beyond ASCII have three bytes in UTF-8: pairs of two, as of 学校 in GBK, also pass for UTF-8."""
+    beyond = [c for c in text.decode("utf-8", errors="replace") if ord(c) > 127]
+    return sum(c >= "\u0800" for c in beyond) > len(beyond) / 2
+
+
+def _dbf_text(whole: bytes) -> bytes:
+    """The names of the columns and the rows of a DBF table, whole rows only."""
+    head = whole[:32]
     header_bytes, record_bytes = int.from_bytes(head[8:10], "little"), int.from_bytes(head[10:12], "little")
     names = b" ".join(whole[i : i + 11].split(b"\0")[0] for i in range(32, header_bytes - 32, 32))
     records = whole[header_bytes:]
     records = records[: len(records) // max(record_bytes, 1) * record_bytes]
-    return files.encoding_of((names + b" " + records).replace(b"\0", b" "), bad_share=_CUT_CHARACTERS).replace("-sig", "")
+    return (names + b" " + records).replace(b"\0", b" ")

@@ -38,8 +38,11 @@ _TOTALS = frozenset(
 _TOTAL_BEGINNINGS = frozenset(word[0] for word in _TOTALS) | {" ", "\u3000"}
 _LONGEST_TOTAL = 14
 _NOTE = re.compile(
-    r"(注|备注|说明|单位|填表|制表|审核|填报|数据来源|资料来源|来源|※|\*|備考|出典|note|remark|source|prepared)", re.IGNORECASE
+    r"[(（\[【]?[※*#]*\s*((附?注|备注|附註|註|说明|備考|出典)|(计量|计数|面积|填报|填表|制表)?单位|(填表|制表|审核|填报)(人|员|时间|日期)?"
+    r"|(数据|资料)?来源|notes?|remarks?|(data )?sources?|prepared( by| on)?)(?=\s*[:：.、0-9]|\s*$)|[※*]+\s",
+    re.IGNORECASE,
 )
+_COUNT = re.compile(r"[约+-]?\s*\d[\d,. ]*\s*(人|户|口|persons?|people)?", re.IGNORECASE)
 _UNIT = re.compile(
     r"[(\[]?(°|度|deg(rees?)?|m|m2|m²|㎡|平方米|km2|ha|公顷|亩|人|个|米|间|座|处|升|l|persons?)[)\]]?", re.IGNORECASE
 )
@@ -51,12 +54,13 @@ _SYSTEM_COLUMNS = ("坐标系", "坐标系统", "坐标系类型", "坐标类型
 class Cells:
     """A table as it was read: cells of text (of sheets also truth values and times), None or NaN where they are empty.
 
-    `where(i)` names row i in the file; `decimal_comma` says that a comma in a number is one; `title` is that of the sheet.
+    `where(i)` names row i in the file; `decimal_points` says that numbers have a decimal point unless the coordinates show a
+    comma; `title` is that of the sheet.
     """
 
     table: pd.DataFrame
     where: Callable[[int], str]
-    decimal_comma: bool = False
+    decimal_points: bool = True
     title: str = ""
 
 
@@ -76,7 +80,12 @@ def points(cells: Cells, path: Path, source_crs: Any, axes: Axes) -> gpd.GeoData
     if source_crs is None:
         _suspect(cells, places, path)
     degrees = places.kind in ("degrees", "both") if source_crs is None else _crs.horizontal(source_crs).is_geographic
-    shapes, crs = _shapes(cells, places, path, degrees=degrees)
+    mark = coordinates.decimal_mark([cells.table[c] for c in places.columns], degrees=degrees, together=places.kind == "both")
+    if places.kind == "shape":
+        mark = ""
+    if not mark and cells.decimal_points:
+        mark = "."
+    shapes, crs = _shapes(cells, places, path, degrees=degrees, mark=mark)
     usable = ~shapely.is_missing(shapes)
     if not usable.any():
         columns = " and ".join(map(repr, places.columns))
@@ -85,10 +94,11 @@ def points(cells: Cells, path: Path, source_crs: Any, axes: Axes) -> gpd.GeoData
     if degrees and places.kind != "shape":
         _require_degrees(shapes, kept, cells, places, path)
     rows = cells.table.loc[kept]
-    typed = pd.DataFrame({c: _typed(rows[c], cells.decimal_comma) for c in rows.columns}).reset_index(drop=True)
+    typed = pd.DataFrame({c: _typed(rows[c], mark, cells, path) for c in rows.columns}).reset_index(drop=True)
     if places.kind == "shape":
         typed = typed.drop(columns=places.columns[0])
-    found = gpd.GeoDataFrame(typed, geometry=shapes[kept], crs=source_crs if source_crs is not None else crs)
+    stated = source_crs if source_crs is not None and (crs is None or places.kind != "shape") else crs
+    found = gpd.GeoDataFrame(typed, geometry=shapes[kept], crs=stated)
     found.attrs["features_left_out"] = lost
     return found
 
@@ -98,26 +108,37 @@ def _require_axes(places: Places, axes: Axes, path: Path) -> None:
         raise InputError(f"{path} names its columns {' and '.join(places.columns)}, so their order is known; leave axes= away.")
 
 
-def _shapes(cells: Cells, places: Places, path: Path, *, degrees: bool) -> tuple[NDArray[Any], pyproj.CRS | None]:
+def _shapes(
+    cells: Cells, places: Places, path: Path, *, degrees: bool, mark: coordinates.Mark
+) -> tuple[NDArray[Any], pyproj.CRS | None]:
     """The shape of each row, None where there is no usable one, and the CRS that the table states."""
     columns = [cells.table[c] for c in places.columns]
     if places.kind == "shape":
-        return _written_shapes(columns[0])
+        return _written_shapes(columns[0], path)
     if places.kind == "both":
         east, north = coordinates.pairs(columns[0], path, cells.where)
     elif degrees:
         east = coordinates.degrees(columns[0], "longitude", path, cells.where)
         north = coordinates.degrees(columns[1], "latitude", path, cells.where)
     else:
-        east, north = (np.asarray(coordinates.numbers(c, decimal_comma=cells.decimal_comma), np.float64) for c in columns)
-    usable = np.isfinite(east) & np.isfinite(north) & ((east != 0) | (north != 0))
+        commas = [_decimal_comma(c.dropna(), mark, cells, path) for c in columns]
+        east, north = (
+            np.asarray(coordinates.numbers(c, decimal_comma=bool(comma)), np.float64)
+            for c, comma in zip(columns, commas, strict=True)
+        )
+    zeros = (east == 0) | (north == 0) if degrees else (east == 0) & (north == 0)  # what is not known is often written as 0
+    usable = np.isfinite(east) & np.isfinite(north) & ~zeros
     shapes = np.full(len(east), None, object)
     shapes[usable] = shapely.points(east[usable], north[usable])
     return shapes, pyproj.CRS.from_epsg(4326) if places.kind in ("degrees", "both") else None
 
 
-def _written_shapes(column: pd.Series[Any]) -> tuple[NDArray[Any], pyproj.CRS | None]:
-    """Shapes from WKT (also with SRID=...; before it), or from WKB as bytes or hexadecimal digits."""
+def _written_shapes(column: pd.Series[Any], path: Path) -> tuple[NDArray[Any], pyproj.CRS | None]:
+    """Shapes from WKT (also with SRID=...; before it), or from WKB as bytes or hexadecimal digits.
+
+    Raises InputError for shapes in several systems.
+    """
+    stated: set[int] = set()
     cells = column.where(column.notna(), None).to_numpy(object)
     if any(isinstance(cell, bytes) for cell in cells):
         shapes = shapely.from_wkb([cell if isinstance(cell, bytes) else None for cell in cells], on_invalid="ignore")
@@ -130,12 +151,13 @@ def _written_shapes(column: pd.Series[Any]) -> tuple[NDArray[Any], pyproj.CRS | 
             shapely.from_wkb([t if h else None for t, h in zip(bare, hexadecimal, strict=True)], on_invalid="ignore"),
             shapely.from_wkt([None if h else t for t, h in zip(bare, hexadecimal, strict=True)], on_invalid="ignore"),
         )
-        stated = {m[1] for t in texts if t is not None and (m := re.match(r"SRID=(\d+);", t, re.IGNORECASE))}
-        if len(stated) == 1:
-            return np.asarray(shapes, object), _crs.horizontal(int(stated.pop()))
+        stated = {int(m[1]) for t in texts if t is not None and (m := re.match(r"SRID=(\d+);", t, re.IGNORECASE))}
     shapes = np.asarray(shapes, object)
-    codes = set(shapely.get_srid(shapes[~shapely.is_missing(shapes)]).tolist()) - {0, -1}
-    return shapes, _crs.horizontal(codes.pop()) if len(codes) == 1 else None
+    codes = (stated | set(shapely.get_srid(shapes[~shapely.is_missing(shapes)]).tolist())) - {0, -1}
+    if len(codes) > 1:
+        listed = ", ".join(map(str, sorted(codes)))
+        raise InputError(f"{path}: column {column.name!r} holds shapes with SRID {listed}; bring them to one system.")
+    return shapes, _crs.horizontal(codes.pop()) if codes else None
 
 
 def _kept(cells: Cells, usable: NDArray[np.bool_], path: Path) -> tuple[NDArray[np.bool_], int]:
@@ -174,14 +196,30 @@ def _totals(table: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _no_place(names: pd.Index[Any], texts: list[str], filled: NDArray[np.bool_]) -> bool:
     """True for a row of notes, of units or of headings."""
-    if len(texts) <= 2 and _NOTE.match(texts[0]):
+    if len(texts) <= 2 and _NOTE.match(texts[0]) and not any(_COUNT.fullmatch(coordinates.plain(t)) for t in texts[1:]):
         return True
     if all(_UNIT.fullmatch(text) for text in texts):
         return True
     return len(texts) > 1 and all(text == str(name).strip() for text, name in zip(texts, names[filled], strict=True))
 
 
-def _typed(column: pd.Series[Any], decimal_comma: bool) -> pd.Series[Any]:
+def _decimal_comma(known: pd.Series[Any], mark: coordinates.Mark, cells: Cells, path: Path) -> bool | None:
+    """Whether the numbers of a column have a decimal comma; None where they contradict the coordinates, so are no numbers.
+
+    InputError where 1,234 or 1.234 could be read in both ways.
+    """
+    if cells.decimal_points and mark == ".":
+        return False
+    own = coordinates.own_mark([v for v in known.to_numpy(object) if isinstance(v, str)], mark)
+    if own == "":
+        raise InputError(
+            f"{path}: column {known.name!r} holds numbers such as {known.iloc[0]!r}, and nothing says whether the mark separates "
+            "thousands or decimals; write them without marks for thousands."
+        )
+    return None if own is None else own == ","
+
+
+def _typed(column: pd.Series[Any], mark: coordinates.Mark, cells: Cells, path: Path) -> pd.Series[Any]:
     """The column as numbers where all its cells are numbers or say that there is none; codes stay text."""
     known = column.dropna()
     kinds = set(map(type, known.to_numpy(object)))
@@ -192,8 +230,13 @@ def _typed(column: pd.Series[Any], decimal_comma: bool) -> pd.Series[Any]:
             return column.infer_objects()
         column = column.map(lambda v: v if isinstance(v, str) or pd.isna(v) else str(v))
         known = column.dropna()
-    looked = _all_numbers(known.iloc[:_FIRST_LOOK], decimal_comma)  # most columns of words are known from their first cells
-    numbers = None if looked is None else _all_numbers(known, decimal_comma)
+    first = known.iloc[:_FIRST_LOOK]  # most columns of words are known from their first cells
+    if all(_all_numbers(first, comma) is None for comma in (False, True)):
+        return column
+    if all(_all_numbers(known, comma) is None for comma in (False, True)):
+        return column
+    comma = _decimal_comma(known, mark, cells, path)
+    numbers = None if comma is None else _all_numbers(known, comma)
     return column if numbers is None or numbers.empty else numbers.reindex(column.index)
 
 

@@ -28,6 +28,7 @@ __all__ = ["read_vector", "write_vectors"]
 
 _TEXT_TABLES = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".geoparquet")
+_DATUMS: dict[china.Datum, str] = {"gcj02": "GCJ-02", "bd09": "BD-09"}
 _DEGREE_LIMITS = (-360.5, -90.5, 360.5, 90.5)
 
 
@@ -68,8 +69,8 @@ def read_vector(
     datum = china.datum_of(source_crs)
     stated = "EPSG:4326" if datum else source_crs
     features = _turned(_read(source, source, stated, layer, where, axes), axes)
-    if datum and features.crs is not None and features.crs.is_geographic:  # these systems have no code that a file could state
-        features = features.set_crs("EPSG:4326", allow_override=True)
+    if datum:
+        features = _in_datum(features, datum, source)
     features = _usable(_in_stated_crs(features, stated, source), source)
     if len(features):
         require_plausible_place(_bounds(features), features.crs, source, argument="source_crs")
@@ -113,6 +114,21 @@ def _turned(features: gpd.GeoDataFrame, axes: Axes) -> gpd.GeoDataFrame:
     return features.set_geometry(gpd.GeoSeries(shapely.transform(flat, lambda xy: xy[:, ::-1]), features.index, crs=features.crs))
 
 
+def _in_datum(features: gpd.GeoDataFrame, datum: china.Datum, path: Path) -> gpd.GeoDataFrame:
+    """The features as degrees of a Chinese map service, for which no file can state a code; CrsError for a map CRS that fits."""
+    if features.crs is None:
+        return features
+    if features.crs.is_geographic:
+        return features.set_crs("EPSG:4326", allow_override=True)
+    if not len(features) or _crs.readings.doubt(_bounds(features), _crs.horizontal(features.crs)) is None:
+        stored = _crs.label(_crs.horizontal(features.crs))
+        raise CrsError(
+            f"{path} says that it is in {stored}, but source_crs= says {_DATUMS[datum]}; leave source_crs= away, or correct the "
+            "file if it is wrong."
+        )
+    return features
+
+
 def _from_chinese_datum(features: gpd.GeoDataFrame, datum: china.Datum, path: Path) -> gpd.GeoDataFrame:
     """The features in EPSG:4326, from coordinates of a Chinese map service."""
 
@@ -120,8 +136,10 @@ def _from_chinese_datum(features: gpd.GeoDataFrame, datum: china.Datum, path: Pa
         return np.column_stack(china.to_wgs84(xy[:, 0], xy[:, 1], datum))
 
     shapes = shapely.transform(features.geometry.to_numpy(), true)
-    named = {"gcj02": "GCJ-02", "bd09": "BD-09"}[datum]
-    message = f"{path}: {len(features)} features are converted from {named} to EPSG:4326, as stated; allow for some metres."
+    moved = int((~shapely.equals_identical(shapes, features.geometry.to_numpy())).sum())
+    if not moved:  # these systems shift places in and around China only
+        return features
+    message = f"{path}: {moved} features are converted from {_DATUMS[datum]} to EPSG:4326, as stated; allow for some metres."
     warnings.warn(message, HazardGeoWarning, stacklevel=3)
     converted = features.set_geometry(gpd.GeoSeries(shapes, features.index, crs="EPSG:4326"))
     converted.attrs = {**features.attrs, "converted_from": datum}
@@ -149,8 +167,12 @@ def _in_stated_crs(features: gpd.GeoDataFrame, source_crs: Any, path: Path) -> g
 def _usable(features: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     """The features with flat, valid geometries in a column "geometry"; says how many were mended or left out."""
     shapes = shapely.force_2d(features.geometry.to_numpy())
+    single = (shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOINT) & (shapely.get_num_geometries(shapes) == 1)
+    shapes[single] = shapely.get_geometry(shapes[single], 0)
     before = int(features.attrs.get("features_left_out", 0))
     present = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes)) & _finite(shapes)
+    if features.crs is not None and features.crs.is_geographic:  # 0, 0 is how programs write a place that is not known
+        present &= ~((shapely.get_x(shapes) == 0) & (shapely.get_y(shapes) == 0))
     broken = present & ~shapely.is_valid(shapes)
     if broken.any():
         shapes[broken] = shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False)

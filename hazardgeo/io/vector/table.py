@@ -50,7 +50,7 @@ def read_cells(place: Path, path: Path) -> Cells:
     if table.empty:
         raise FormatError(f"{path} has no rows below its header; check the file.")
     _require_whole(text, separator, len(table.columns), path)
-    return Cells(table.rename(columns=lambda name: str(name).strip()), lambda i: f"row {i + 1}", separator == ";")
+    return Cells(table.rename(columns=lambda name: str(name).strip()), lambda i: f"row {i + 1}", separator != ";")
 
 
 def _layout(text: str) -> tuple[str, int]:

@@ -1,0 +1,87 @@
+"""Where parts of work lie until it is whole: whose they are, what was said over them, and how they go."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import pickle
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import hazardgeo
+from hazardgeo.errors import FormatError, HazardGeoError
+from hazardgeo.grid import Grid
+
+MARKER = "work.key"
+_WARNINGS = "warnings.json"
+
+
+def claim(folder: Path, grid: Grid, functions: tuple[Callable[..., Any], ...], options: Mapping[str, Any], *more: Any) -> Path:
+    """The work folder, emptied where it holds parts of other work: another grid, option, source or version of the code.
+
+    Raises FormatError where it holds files that are no parts, or cannot be written.
+    """
+    what = [
+        grid.shape, grid.transform[:6], grid.crs.to_wkt(), [(f.__module__, f.__qualname__, _code_of(f)) for f in functions],
+        hashlib.sha256(pickle.dumps(dict(options))).hexdigest(), _package(), *more,
+    ]  # fmt: skip
+    key = hashlib.sha256(json.dumps(what, sort_keys=True, default=repr).encode()).hexdigest()
+    marker = folder / MARKER
+    try:
+        if folder.is_dir() and not marker.is_file() and any(folder.iterdir()):
+            raise FormatError(f"{folder} holds other files, and parts of work would lie among them; name a new folder.")
+        if not marker.is_file() or marker.read_text() != key:
+            discard(folder)
+            folder.mkdir(parents=True)
+            marker.write_text(key)
+    except HazardGeoError:
+        raise
+    except OSError as error:
+        raise FormatError(f"cannot write to {folder}: {error.strerror}; check the folder and the free space.") from None
+    return folder
+
+
+def discard(folder: Path) -> None:
+    """Remove a work folder; it is renamed first, so that half a removal is never taken for parts of work."""
+    if not folder.exists():
+        return
+    gone = folder.with_name(f"{folder.name}.gone-{secrets.token_hex(4)}")
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def said_before(folder: Path) -> list[str]:
+    """The warnings that were given over the parts in the folder."""
+    try:
+        return [str(text) for text in json.loads((folder / _WARNINGS).read_text(encoding="utf-8"))]
+    except (OSError, ValueError):
+        return []
+
+
+def remember_said(folder: Path, said: list[str]) -> None:
+    """Keep the warnings with the parts, for the call that goes on from them."""
+    if folder.is_dir():
+        (folder / _WARNINGS).write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+
+
+def _code_of(function: Callable[..., Any]) -> str:
+    """A hash of the file in which a function is written; empty where there is none."""
+    try:
+        source = inspect.getsourcefile(function)
+        return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+    except (OSError, TypeError):
+        return ""
+
+
+@lru_cache(maxsize=1)
+def _package() -> str:
+    """A hash of the code of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(hazardgeo.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
