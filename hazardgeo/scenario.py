@@ -37,6 +37,7 @@ from hazardgeo.event import Earthquake
 
 _TOP = ("title", "crs", "notice", "seed", "data_time", "analysis_time", "event", "inputs")
 _EVENT = ("magnitude", "longitude", "latitude", "depth_km", "time", "name")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # two letters: C:// is a drive
 Options = dict[str, Any]
 
 
@@ -259,8 +260,15 @@ def _input(name: str, entry: object, folder: Path, inputs: Mapping[str, tuple[st
         raise ConfigError(f"[inputs] {name} must be a path or a table with a path, not {entry!r}.")
     for key in table:
         _require_known(key, ("path", *inputs[name]), f"key of [inputs] {name}")
-    path = Path(_expand(table["path"], name))
+    path = _expand(table["path"], name)
+    require_local(path, name)
     return InputFile(name, Path(os.path.normpath(folder / path)), {k: v for k, v in table.items() if k != "path"})
+
+
+def require_local(path: str, name: str) -> None:
+    """Raise ConfigError for an address: a run can only be checked again while its inputs stay what they were."""
+    if _ADDRESS.match(path):
+        raise ConfigError(f"[inputs] {name} names an address, and a run keeps to files that are here; download it first.")
 
 
 def _expand(text: str, name: str) -> str:

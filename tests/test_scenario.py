@@ -58,6 +58,11 @@ def test_paths_are_relative_to_the_file_and_options_are_kept(tmp_path: Path) -> 
         ('crs = "EPSG:1"\n[inputs]\nscan = "a"', "not a coordinate reference system"),
         ("[inputs]\nscan = 3", "must be a path"),
         ('[inputs]\nscan = "${NO_SUCH_FOLDER}/a"', "NO_SUCH_FOLDER is not set"),
+        (
+            '[inputs]\nscan = "https://host/a.laz?token=secret"',
+            r"\[inputs\] scan names an address, .* here; download it first\.$",
+        ),
+        ('[inputs]\nscan = { path = "s3://bucket/a.laz" }', r"\[inputs\] scan names an address"),
         ('title = "x"', r"no \[inputs\]"),
         ('title = "x', "not valid TOML"),
         ('data_time = 2023-12-19\n[inputs]\nscan = "a"', "data_time = 2023-12-19 needs a day, an hour and a time zone"),

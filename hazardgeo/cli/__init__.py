@@ -1,4 +1,4 @@
-"""The command line: hazardgeo demo | new | check | run | info | doctor."""
+"""The command line: hazardgeo demo | new | check | run | scan | terrain | info | doctor."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ COMMANDS = {
     "new": "Look at the files in a folder and write a scenario.",
     "check": "Say all that is wrong with a scenario, without running it.",
     "run": "Run scenarios: results and a map that opens offline.",
+    "scan": "Laser scans of any size: their ground, terrain and surface models.",
+    "terrain": "Elevation rasters of any size: slope, aspect, shading, and where water goes.",
     "info": "Say what a file holds, and what is odd about it.",
     "doctor": "Versions, threading, optional packages, missing system libraries.",
 }

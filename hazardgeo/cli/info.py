@@ -16,6 +16,7 @@ from hazardgeo import io
 from hazardgeo.errors import CrsError, HazardGeoError, HazardGeoWarning
 from hazardgeo.io import files
 from hazardgeo.io.raster import source as raster_source
+from hazardgeo.io.remote import Place, located
 
 CLOUDS = (".las", ".laz", ".ply", ".pcd", ".e57", ".pts", ".ptx", ".xyz")
 SHAPES = (
@@ -28,12 +29,12 @@ _Rows = Mapping[str, Any]
 
 
 @click.command("info", help="Say what a file holds, and what is odd about it.")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path")
 @click.option("--layer", help="One layer of a file that has several.")
 @click.option("--salvage", type=click.Path(path_type=Path), help="Save what can be read of a cut LAZ or LAS file to this one.")
-def command(path: Path, layer: str | None, salvage: Path | None) -> None:
-    """Clouds by their header, large rasters by a sample; shapes are read."""
-    rows, notes = _described(path, layer)
+def command(path: str, layer: str | None, salvage: Path | None) -> None:
+    """Clouds by their header, large rasters by a sample; shapes are read. An address is looked at where it is."""
+    rows, notes = _described(located(path), layer)
     for name, value in rows.items():
         click.echo(f"{name}: {value}")
     for note in notes:
@@ -43,7 +44,7 @@ def command(path: Path, layer: str | None, salvage: Path | None) -> None:
         click.echo(f"salvaged: {kept:,} of {rows['points']:,} points are readable; they are in {salvage}")
 
 
-def _described(path: Path, layer: str | None) -> tuple[_Rows, tuple[str, ...]]:
+def _described(path: Place, layer: str | None) -> tuple[_Rows, tuple[str, ...]]:
     kind = path.suffix.lower()
     if kind in CLOUDS:
         return _cloud(path)
@@ -73,7 +74,12 @@ def _first_that_reads(ways: list[Callable[[], tuple[_Rows, tuple[str, ...]]]]) -
     return ways[-1]()
 
 
-def _cloud(path: Path) -> tuple[_Rows, tuple[str, ...]]:
+def _here(path: Place) -> Path:
+    """The path; FormatError for an address, which the doors of shapes and shaking do not take."""
+    return path if isinstance(path, Path) else files.existing(path)
+
+
+def _cloud(path: Place) -> tuple[_Rows, tuple[str, ...]]:
     info = io.cloud_info(path)
     rows = {f.name: getattr(info, f.name) for f in fields(info) if f.name != "notes"}
     if np.isnan(info.bounds).any():
@@ -82,22 +88,22 @@ def _cloud(path: Path) -> tuple[_Rows, tuple[str, ...]]:
     return {name: value for name, value in rows.items() if value not in (None, "")}, info.notes
 
 
-def _shaking(path: Path) -> _Rows:
-    shaking = io.read_shakemap(path)
+def _shaking(path: Place) -> _Rows:
+    shaking = io.read_shakemap(_here(path))
     quake = shaking.event
     event = f"{quake.name}, M {quake.magnitude:g}, {quake.time:%Y-%m-%dT%H:%M:%SZ}, {quake.depth_km:g} km deep"
     return {"source": shaking.source, "event": event, "grid": shaking.grid, "layers": ", ".join(shaking.layers)}
 
 
-def _shapes(path: Path, layer: str | None) -> _Rows:
-    shapes = io.read_vector(path, layer=layer)
+def _shapes(path: Place, layer: str | None) -> _Rows:
+    shapes = io.read_vector(_here(path), layer=layer)
     kinds = ", ".join(sorted({str(k) for k in shapes.geom_type}))
     columns = ", ".join(str(c) for c in shapes.columns if c != shapes.geometry.name)
     return {"features": len(shapes), "geometry": kinds, "crs": _crs.label(shapes.crs), "columns": columns}
 
 
-def _raster(path: Path, layer: str | None) -> _Rows:
-    with raster_source.opened(files.existing(path), layer) as dataset:
+def _raster(path: Place, layer: str | None) -> _Rows:
+    with raster_source.opened(files.reachable(path), layer) as dataset:
         height, width = dataset.shape
         west, east = sorted((dataset.bounds.left, dataset.bounds.right))
         south, north = sorted((dataset.bounds.bottom, dataset.bounds.top))

@@ -5,6 +5,7 @@ from hazardgeo.io.cloud.info import CloudInfo, cloud_info
 from hazardgeo.io.cloud.laz_repair import salvage_laz
 from hazardgeo.io.cloud.read import read_cloud
 from hazardgeo.io.cloud.several import read_clouds
+from hazardgeo.io.cloud.tiled import CloudParts, cloud_source
 from hazardgeo.io.cloud.write import write_cloud
 from hazardgeo.io.cloud.xyz import read_xyz
 from hazardgeo.io.raster.read import read_raster, write_raster
@@ -18,9 +19,11 @@ from hazardgeo.io.vector.table import write_table
 
 __all__ = [
     "CloudInfo",
+    "CloudParts",
     "RasterFile",
     "RasterParts",
     "cloud_info",
+    "cloud_source",
     "e57_stations",
     "read_cloud",
     "read_clouds",

@@ -16,22 +16,27 @@ from charset_normalizer import from_bytes
 
 from hazardgeo.errors import FormatError, HazardGeoError
 from hazardgeo.io import signatures, written
+from hazardgeo.io.remote import Place, Remote, located
 
 _SNIFFED_BYTES = 512
-_WEB_PAGE = (b"<!doctype html", b"<html")
+_MADE_OF_ADDRESS = re.compile(r"(https?|s3|gs|az):[/\\]+", re.IGNORECASE)  # as a Path, which makes two slashes one
 _FULL_BYTES = 4_000_000  # with less than this left, a failure to write is put down to the disk
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9a-f]{8}(?![0-9a-z])")
 _COMMON_HAN_SHARE = 0.9  # of the non-ASCII characters, in text that really is Chinese
 
 
-def existing(path: str | Path) -> Path:
+def existing(path: str | Place) -> Path:
     """`path`, when there is a file with content; FormatError for what is missing, empty, a folder or a saved web page.
 
     Raw scans, models and drawings that no door reads are refused too, with the export to ask for.
     """
-    found = Path(path)
+    found = located(path)
+    if isinstance(found, Remote):
+        raise _elsewhere(found)
     try:
         if not found.exists():
+            if _MADE_OF_ADDRESS.match(str(found)):
+                raise _elsewhere(Remote(_MADE_OF_ADDRESS.sub(r"\1://", str(found))))
             raise FormatError(f"{found} does not exist; check the path.")
         if found.is_dir():
             raise FormatError(f"{found} is a folder; name a file in it.")
@@ -43,12 +48,36 @@ def existing(path: str | Path) -> Path:
         raise
     except (OSError, ValueError) as error:
         raise FormatError(f"{found} cannot be read: {one_line(error)}; check the path and its permissions.") from None
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGE):
+    _require_data(found, head)
+    return found
+
+
+def _elsewhere(remote: Remote) -> FormatError:
+    return FormatError(f"{remote} is an address; only GeoTIFF, LAS, LAZ and COPC are read from there: download it first.")
+
+
+def reachable(path: str | Place) -> Place:
+    """`existing` for doors that read addresses too: a file with content, here or elsewhere, and as it is now.
+
+    FormatError, with the address, also for what cannot be reached, or only as a whole.
+    """
+    found = located(path)
+    if not isinstance(found, Remote):
+        return existing(found)
+    found = found.anew()
+    if found.stat().st_size == 0:
+        raise FormatError(f"{found} is empty (0 bytes); ask its owner for it again.")
+    _require_data(found, found.bytes_at(0, _SNIFFED_BYTES))
+    return found
+
+
+def _require_data(found: Place, head: bytes) -> None:
+    """FormatError for a saved web page and for what only its maker's program opens."""
+    if signatures.is_web_page(head):
         raise FormatError(f"{found} is a web page, not data; the download has failed: fetch the file itself.")
     raw = signatures.recognised(found.name, head)
     if raw is not None:
         raise FormatError(f"{found} {raw.advice}.")
-    return found
 
 
 def require_suffix(path: str | Path, suffixes: tuple[str, ...]) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -13,6 +12,7 @@ from pyproj.exceptions import CRSError as PyprojError
 from hazardgeo import crs as _crs
 from hazardgeo.crs import Height, HeightKind
 from hazardgeo.errors import CrsError, HazardGeoWarning, HeightError
+from hazardgeo.io.remote import Place
 
 _WGS84 = pyproj.CRS.from_epsg(4326)
 
@@ -20,7 +20,7 @@ _WGS84 = pyproj.CRS.from_epsg(4326)
 def agreed_crs(
     stored: pyproj.CRS | None,
     stated: Any,
-    path: Path,
+    path: Place,
     *,
     argument: str = "crs",
     bounds: tuple[float, float, float, float] | None = None,
@@ -49,7 +49,7 @@ def agreed_crs(
     return given if _crs.code(given) and not _crs.code(stored) else stored
 
 
-def _require_map_alone(stated: Any, path: Path, argument: str) -> None:
+def _require_map_alone(stated: Any, path: Place, argument: str) -> None:
     """Raise CrsError for a compound CRS that a caller states of rasters and clouds, whose heights have an argument."""
     if stated is None or argument != "crs":
         return
@@ -77,7 +77,7 @@ def same_crs(stored: pyproj.CRS, given: pyproj.CRS) -> bool:
 
 
 def require_plausible_place(
-    bounds: tuple[float, float, float, float], crs: pyproj.CRS, path: Path, *, argument: str = "crs"
+    bounds: tuple[float, float, float, float], crs: pyproj.CRS, path: Place, *, argument: str = "crs"
 ) -> None:
     """Raise CrsError where coordinates within `bounds` (west, south, east, north) cannot be in `crs`; names what they can be.
 
@@ -126,7 +126,7 @@ def _span(pair: tuple[float, ...]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _warn_without_datum(crs: pyproj.CRS, path: Path, argument: str) -> None:
+def _warn_without_datum(crs: pyproj.CRS, path: Place, argument: str) -> None:
     if crs.is_bound or _crs.shift_is_known(crs, _WGS84):
         return
     if crs.datum is None or "unknown" in crs.datum.name.lower():
@@ -138,7 +138,7 @@ def _warn_without_datum(crs: pyproj.CRS, path: Path, argument: str) -> None:
         )
 
 
-def agreed_height(stored: Height | None, stated: Height | None, path: Path) -> Height | None:
+def agreed_height(stored: Height | None, stated: Height | None, path: Place) -> Height | None:
     """The height reference of a file: the more exact of what it stores and what is stated; HeightError where they differ.
 
     Stating "unknown" sets aside what the file says.

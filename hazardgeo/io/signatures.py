@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HEAD_BYTES = 512
+_WEB_PAGE = (b"<!doctype html", b"<html")
 _CLOUD = "LAS 1.4 (.laz) or E57"
 
 
@@ -153,6 +154,11 @@ def recognised(name: str, head: bytes) -> RawScan | None:
     if meaning_of_name is None or (suffix not in _MAY_BE_TEXT and not _is_binary(head)):
         return None
     return RawScan(*meaning_of_name, by_content=False)
+
+
+def is_web_page(head: bytes) -> bool:
+    """True where a file begins as a page of HTML, as failed downloads do."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGE)
 
 
 def _is_binary(head: bytes) -> bool:

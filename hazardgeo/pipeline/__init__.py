@@ -1,6 +1,7 @@
 """A scenario, run: the only place that knows the whole way from files to a map."""
 
 from hazardgeo.pipeline.check import check
+from hazardgeo.pipeline.large import aspect, fill, flow_accumulation, flow_direction, ground, hillshade, slope, surface
 from hazardgeo.pipeline.manifest import FileRecord, Manifest, StageRecord
 from hazardgeo.pipeline.propose import propose
 from hazardgeo.pipeline.run import read_scenario, run
@@ -13,9 +14,17 @@ __all__ = [
     "Manifest",
     "StageRecord",
     "Verification",
+    "aspect",
     "check",
+    "fill",
+    "flow_accumulation",
+    "flow_direction",
+    "ground",
+    "hillshade",
     "propose",
     "read_scenario",
     "run",
+    "slope",
+    "surface",
     "verify",
 ]

@@ -20,7 +20,7 @@ from hazardgeo.io.raster import unit as raster_unit
 from hazardgeo.io.raster.turn import Resampling
 from hazardgeo.io.reference import agreed_crs
 from hazardgeo.raster import UNKNOWN_CLASS, Raster
-from hazardgeo.scenario import InputFile, Scenario
+from hazardgeo.scenario import InputFile, Scenario, require_local
 from hazardgeo.shelter import CAPACITY_COLUMNS
 
 RASTER_OPTIONS = ("crs", "band", "layer", "unit", "resampling")
@@ -173,6 +173,8 @@ def paths(file: InputFile) -> list[Path]:
     tiles = file.options.get("tiles", [])
     if not all(isinstance(tile, str) and tile for tile in tiles):
         raise ConfigError(f"[inputs] {file.name} tiles = {tiles!r} must be the names of further files, for example ['b.laz'].")
+    for tile in tiles:
+        require_local(tile, f"{file.name} tiles")
     return [file.path, *(Path(os.path.normpath(file.path.parent / tile)) for tile in tiles)]
 
 

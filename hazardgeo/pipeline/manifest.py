@@ -6,15 +6,11 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import secrets
-import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import pyproj
 import rasterio
 import shapely
@@ -22,13 +18,12 @@ import shapely
 import hazardgeo
 from hazardgeo.errors import FormatError
 from hazardgeo.io.files import atomic
+from hazardgeo.tiles.code import code_hash
 
 VERSIONS = (
     *("numpy", "scipy", "numba", "rasterio", "pyproj", "shapely", "pandas", "geopandas", "pyogrio", "pyarrow", "laspy", "lazrs"),
     *("ortools", "pygmm", "pillow", "folium"),
 )
-_CODE = (".py", ".toml", ".js", ".css", ".json", ".md", ".png")
-_CLOCK_S = 1.1  # the start of a process is known to the second, and may be given too early
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,7 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "hazardgeo": hazardgeo.__version__,
-        "code": _code(),
+        "code": code_hash(),
     }
     for name in VERSIONS:
         try:
@@ -113,28 +108,6 @@ def _versions() -> dict[str, str]:
         "proj": pyproj.proj_version_str,
         "geos": shapely.geos_version_string,
     }
-
-
-def _code() -> str:
-    """A hash over the files of the package as they are at the first call: an edited function is another version.
-
-    Where a file was edited after this process began, what runs may be older than what lies there: the hash is then one
-    that no other process has.
-    """
-    package = Path(hazardgeo.__file__).parent
-    paths = sorted(p for p in package.rglob("*") if p.suffix in _CODE and p.is_file())
-    content = hashlib.sha256()
-    if _edited_since(psutil.Process().create_time() + _CLOCK_S, paths):
-        content.update(secrets.token_bytes(16))
-    for path in paths:
-        content.update(path.relative_to(package).as_posix().encode())
-        content.update(hashlib.sha256(path.read_bytes()).digest())
-    return content.hexdigest()[:16]
-
-
-def _edited_since(began: float, paths: Iterable[Path]) -> bool:
-    """True where a file was written between `began` and now; a date in the future says nothing."""
-    return any(began < path.stat().st_mtime <= time.time() for path in paths)
 
 
 def record(path: Path, *, name: str) -> FileRecord:

@@ -3,5 +3,16 @@
 from hazardgeo.scan.ground import classify_ground
 from hazardgeo.scan.register import Alignment, align
 from hazardgeo.scan.surface import dsm, dtm
+from hazardgeo.scan.tiled import STATISTICS, GroundSinks, cell_statistic, ground_and_surfaces
 
-__all__ = ["Alignment", "align", "classify_ground", "dsm", "dtm"]
+__all__ = [
+    "STATISTICS",
+    "Alignment",
+    "GroundSinks",
+    "align",
+    "cell_statistic",
+    "classify_ground",
+    "dsm",
+    "dtm",
+    "ground_and_surfaces",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hazardgeo.cloud import PointCloud
 from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
 from hazardgeo.kernel import kernel
+from hazardgeo.tiles.points import Cells, cells_of, grid_over, place_of
 
 GROUND, NOT_GROUND, LOW_NOISE, HIGH_NOISE = 2, 1, 7, 18
 _NOISE = (LOW_NOISE, HIGH_NOISE)
@@ -43,52 +45,50 @@ def counted(cloud: PointCloud) -> NDArray[np.bool_]:
 
 def grid_of(cloud: PointCloud, cell_m: float) -> Grid:
     """The grid of cells of `cell_m` over the cloud; InputError where stray points would make it mostly empty."""
-    grid = Grid.from_bounds(cloud.bounds, cell=cell_m, crs=cloud.crs)
-    cells = grid.shape[0] * grid.shape[1]
-    if cells > max(_ALWAYS_FINE_CELLS, _MAX_CELLS_PER_POINT * len(cloud)):
-        raise InputError(
-            f"{len(cloud):,} points lie scattered over {grid.shape[0]:,} x {grid.shape[1]:,} cells of {cell_m:g} m; "
-            "drop stray points far from the survey, or choose a larger cell_m."
-        )
+    if not (math.isfinite(cell_m) and cell_m > 0):
+        raise InputError(f"the cell size must be a positive number, not {cell_m}.")
+    grid = grid_over(cloud.bounds, cell_m, cloud.crs)
+    require_dense(grid, len(cloud))
     return grid
 
 
+def require_dense(grid: Grid, points: int) -> None:
+    """Raise InputError where so few points lie scattered over the cells of a grid."""
+    if grid.shape[0] * grid.shape[1] > max(_ALWAYS_FINE_CELLS, _MAX_CELLS_PER_POINT * points):
+        raise InputError(
+            f"{points:,} points lie scattered over {grid.shape[0]:,} x {grid.shape[1]:,} cells of {grid.cell[0]:g} m; "
+            "drop stray points far from the survey, or choose a larger cell_m."
+        )
+
+
 def cell_values(xyz: NDArray[np.float64], grid: Grid, how: str) -> NDArray[np.float64]:
-    """The "lowest", "highest" or "mean" elevation of the points in each cell, NaN in cells without a point."""
-    west, _, _, north = grid.bounds
-    place = (west, north, grid.cell[0])
+    """The "lowest", "highest" or "mean" elevation of the points in each cell, NaN in cells without a point.
+
+    All points must lie in cells of the grid.
+    """
+    rows, cols = cells_of(xyz, grid)
     if how == "mean":
-        return _cell_mean(xyz, place, grid.shape)
+        return _cell_mean(xyz[:, 2], rows, cols, grid.shape)
     if how == "highest":
-        return -_cell_minimum(xyz * np.array([1.0, 1.0, -1.0]), place, grid.shape)
-    return _cell_minimum(xyz, place, grid.shape)
+        return -_cell_minimum(-xyz[:, 2], rows, cols, grid.shape)
+    return _cell_minimum(xyz[:, 2], rows, cols, grid.shape)
 
 
 @kernel
-def _cell(x: float, y: float, place: tuple[float, float, float], shape: tuple[int, int]) -> tuple[int, int]:
-    """Row and column that hold a point; points on the outer edge belong to the cell inside it."""
-    west, north, cell = place
-    row, col = int((north - y) / cell), int((x - west) / cell)
-    return min(max(row, 0), shape[0] - 1), min(max(col, 0), shape[1] - 1)
-
-
-@kernel
-def _cell_minimum(xyz: NDArray[np.float64], place: tuple[float, float, float], shape: tuple[int, int]) -> NDArray[np.float64]:
+def _cell_minimum(z: NDArray[np.float64], rows: Cells, cols: Cells, shape: tuple[int, int]) -> NDArray[np.float64]:
     out = np.full(shape, np.nan)
-    for k in range(len(xyz)):
-        row, col = _cell(xyz[k, 0], xyz[k, 1], place, shape)
-        if not out[row, col] <= xyz[k, 2]:
-            out[row, col] = xyz[k, 2]
+    for k in range(len(z)):
+        if not out[rows[k], cols[k]] <= z[k]:
+            out[rows[k], cols[k]] = z[k]
     return out
 
 
 @kernel
-def _cell_mean(xyz: NDArray[np.float64], place: tuple[float, float, float], shape: tuple[int, int]) -> NDArray[np.float64]:
+def _cell_mean(z: NDArray[np.float64], rows: Cells, cols: Cells, shape: tuple[int, int]) -> NDArray[np.float64]:
     total, count = np.zeros(shape), np.zeros(shape, np.int64)
-    for k in range(len(xyz)):
-        row, col = _cell(xyz[k, 0], xyz[k, 1], place, shape)
-        total[row, col] += xyz[k, 2]
-        count[row, col] += 1
+    for k in range(len(z)):
+        total[rows[k], cols[k]] += z[k]
+        count[rows[k], cols[k]] += 1
     out = np.full(shape, np.nan)
     for i in range(shape[0]):
         for j in range(shape[1]):
@@ -97,15 +97,24 @@ def _cell_mean(xyz: NDArray[np.float64], place: tuple[float, float, float], shap
     return out
 
 
-@kernel
-def bilinear(values: NDArray[Any], xyz: NDArray[np.float64], place: tuple[float, float, float]) -> NDArray[np.float64]:
+def between_centres(values: NDArray[Any], grid: Grid, xyz: NDArray[np.float64]) -> NDArray[np.float64]:
     """`values` between cell centres, at each point; beyond the outermost centres the value of the border is held."""
-    west, north, cell = place
+    return _bilinear(np.asarray(values, np.float64), xyz, *place_of(grid))
+
+
+@kernel
+def _bilinear(
+    values: NDArray[np.float64],
+    xyz: NDArray[np.float64],
+    cell: tuple[float, float],
+    first: tuple[int, int],
+    shift: tuple[float, float],
+) -> NDArray[np.float64]:
     rows, cols = values.shape
     out = np.empty(len(xyz))
     for k in range(len(xyz)):
-        y = min(max((north - xyz[k, 1]) / cell - 0.5, 0.0), rows - 1.0)
-        x = min(max((xyz[k, 0] - west) / cell - 0.5, 0.0), cols - 1.0)
+        y = min(max(-xyz[k, 1] / cell[1] - shift[0] - first[0] - 0.5, 0.0), rows - 1.0)
+        x = min(max(xyz[k, 0] / cell[0] - shift[1] - first[1] - 0.5, 0.0), cols - 1.0)
         i, j = min(int(y), max(rows - 2, 0)), min(int(x), max(cols - 2, 0))
         below, right = min(i + 1, rows - 1), min(j + 1, cols - 1)
         upper = values[i, j] + (x - j) * (values[i, right] - values[i, j])

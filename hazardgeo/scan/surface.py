@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,47 +11,81 @@ from scipy import ndimage
 
 from hazardgeo.cloud import PointCloud
 from hazardgeo.errors import InputError
+from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
 from hazardgeo.scan.points import GROUND, cell_values, counted, grid_of, require_usable
-from hazardgeo.scan.voids import span
+from hazardgeo.tiles import filled_holes
 
-_SWEEPS = 200
-_TOLERANCE_M = 1e-4
+SWEEPS = 100  # of the membrane at each level
+_ACROSS = 3.0  # a void is crossed along a row over at most so many times the reach
 
 
 def dtm(cloud: PointCloud, *, cell_m: float = 1.0, max_gap_m: float = 5.0, max_cover_m: float = 20.0) -> Raster:
     """Elevation of the bare ground in m, from the points of class 2.
 
     A cell with ground points holds their mean. A cell without is interpolated when it lies between ground cells along
-    its row or its column and a ground cell is near, centre to centre: within `max_gap_m` where nothing was measured
-    (shadows of the scanner, water), within `max_cover_m` where something was, but not the ground (roofs, crowns; 20 m
-    spans a school). All other cells are unknown. The interpolation
-    is a membrane (Laplace's equation) between the ground cells around the void, so it stays within their range, follows
-    a plane, and knows no hollow or bump inside the void. The tag `interpolated_share` says how much of the known
+    its row or its column, each at most three times the reach away, and a ground cell is within reach, centre to centre:
+    `max_gap_m` where nothing was measured (shadows of the scanner, water), `max_cover_m` where something was, but not the
+    ground (roofs, crowns; 20 m spans a school). All other cells are unknown. The interpolation is that of
+    `tiles.fill_holes`, near a membrane (Laplace's equation) between the ground cells around the void: it stays within
+    their range and knows no hollow or bump inside the void. The tag `interpolated_share` says how much of the known
     surface is interpolated.
 
     The grid has its edges at multiples of `cell_m`; heights keep their reference. Withheld points do not count. Raises
     InputError for a cloud without class 2 (see `classify_ground`), coordinates that are not finite, `cell_m` that is
     not positive or a negative gap, and CrsError unless the cloud is metric.
     """
-    for name, gap_m in (("max_gap_m", max_gap_m), ("max_cover_m", max_cover_m)):
-        if not (math.isfinite(gap_m) and gap_m >= 0):
-            raise InputError(f"{name} must be zero or a positive number of metres, not {gap_m}.")
+    require_gaps(max_gap_m=max_gap_m, max_cover_m=max_cover_m)
     require_usable(cloud, "dtm")
     grid = grid_of(cloud, cell_m)
-    measured = cell_values(_ground_points(cloud), grid, "mean")
-    known = ~np.isnan(measured)
-    covered = ~np.isnan(cell_values(cloud.xyz[counted(cloud)], grid, "highest"))
-    seen = covered | ndimage.binary_closing(covered, np.ones((3, 3), bool))
-    reach_m = np.where(seen, max(max_cover_m, max_gap_m), max_gap_m)
-    fillable = _between(known) & (ndimage.distance_transform_edt(~known) * cell_m <= reach_m + 1e-9)
-    level = float(measured[known].mean())
-    stretched = span(measured - level, sweeps=_SWEEPS, tolerance=_TOLERANCE_M) + level
-    values = np.where(known, measured, np.where(fillable, stretched, np.nan)).astype(np.float32)
-    share = float((fillable & ~known).sum() / max(int((fillable | known).sum()), 1))
+    _require_ground(cloud)
+    measured, seen = ground_means(cloud, grid), dsm_of(cloud, grid)
+    spanned = filled_holes(measured, sweeps=SWEEPS)
+    found = stretched(measured, seen, spanned, max_gap_m=max_gap_m, max_cover_m=max_cover_m)
+    share = 1.0 - float((~measured.unknown).sum()) / float((~found.unknown).sum())
+    return replace(found, tags=dtm_tags(share, max_gap_m=max_gap_m, max_cover_m=max_cover_m))
+
+
+def require_gaps(**gaps_m: float) -> None:
+    """Raise InputError for reaches of `dtm` that make no sense."""
+    for name, gap_m in gaps_m.items():
+        if not (math.isfinite(gap_m) and gap_m >= 0):
+            raise InputError(f"{name} must be zero or a positive number of metres, not {gap_m}.")
+
+
+def ground_means(cloud: PointCloud, grid: Grid) -> Raster:
+    """The mean of the ground points of each cell."""
+    ground = _is_ground(cloud)
+    return Raster(cell_values(cloud.xyz[ground], grid, "mean").astype(np.float32), grid, "dtm", "m", cloud.height)
+
+
+def stretched(measured: Raster, seen: Raster, spanned: Raster, *, max_gap_m: float, max_cover_m: float) -> Raster:
+    """The ground and what may be interpolated of it. Needs a halo of `stretch_halo(max_gap_m, max_cover_m, cell_m)` cells.
+
+    `seen` is the surface of all points, `spanned` the ground with all its holes filled.
+    """
+    cell_m = measured.grid.cell[0]
+    known, covered = ~measured.unknown, ~seen.unknown
+    covered |= ndimage.binary_closing(covered, np.ones((3, 3), bool))
+    reach_m = np.where(covered, max(max_cover_m, max_gap_m), max_gap_m)
+    far = stretch_halo(max_gap_m, max_cover_m, cell_m)
+    near = np.zeros(known.shape, bool)
+    if known.any():
+        near = ndimage.distance_transform_edt(~known) * cell_m <= reach_m + 1e-9
+    fillable = near & (_between(known, far) | _between(known.T, far).T)
+    values = np.where(known, measured.values, np.where(fillable, spanned.values, np.float32(np.nan)))
+    return Raster(values, measured.grid, "dtm", "m", measured.height)
+
+
+def stretch_halo(max_gap_m: float, max_cover_m: float, cell_m: float) -> int:
+    """How many cells around a cell decide whether it is interpolated."""
+    return math.ceil(_ACROSS * max(max_gap_m, max_cover_m) / cell_m) + 2
+
+
+def dtm_tags(share: float, *, max_gap_m: float, max_cover_m: float) -> dict[str, str]:
+    """What is said of a terrain model of which `share` is interpolated."""
     tags = {"method": "mean of ground points, membrane across voids"}
-    tags |= {"max_gap_m": f"{max_gap_m:g}", "max_cover_m": f"{max_cover_m:g}", "interpolated_share": f"{share:.3f}"}
-    return Raster(values, grid, "dtm", "m", cloud.height, tags=tags)
+    return tags | {"max_gap_m": f"{max_gap_m:g}", "max_cover_m": f"{max_cover_m:g}", "interpolated_share": f"{share:.3f}"}
 
 
 def dsm(cloud: PointCloud, *, cell_m: float = 1.0) -> Raster:
@@ -62,30 +97,33 @@ def dsm(cloud: PointCloud, *, cell_m: float = 1.0) -> Raster:
     metric.
     """
     require_usable(cloud, "dsm")
-    grid = grid_of(cloud, cell_m)
-    counts = counted(cloud)
-    if not counts.any():
+    if not counted(cloud).any():
         raise InputError(f"all {len(cloud):,} points are withheld or noise, so there is no surface; check the flags.")
-    highest = cell_values(cloud.xyz[counts], grid, "highest")
-    return Raster(highest.astype(np.float32), grid, "dsm", "m", cloud.height, tags={"method": "highest point per cell"})
+    return dsm_of(cloud, grid_of(cloud, cell_m))
 
 
-def _ground_points(cloud: PointCloud) -> NDArray[np.float64]:
+def dsm_of(cloud: PointCloud, grid: Grid) -> Raster:
+    """The highest point of each cell of a grid, of those that count."""
+    highest = cell_values(cloud.xyz[counted(cloud)], grid, "highest").astype(np.float32)
+    return Raster(highest, grid, "dsm", "m", cloud.height, tags={"method": "highest point per cell"})
+
+
+def _require_ground(cloud: PointCloud) -> None:
     if "classification" not in cloud.attributes:
         raise InputError("the cloud has no classification, so its ground is not known; call scan.classify_ground(cloud) first.")
-    ground = (np.asarray(cloud.attributes["classification"]) == GROUND) & counted(cloud)
-    if not ground.any():
+    if not _is_ground(cloud).any():
         raise InputError(
             f"none of the {len(cloud):,} points is ground (class 2); call scan.classify_ground(cloud) or check its parameters."
         )
-    return np.ascontiguousarray(cloud.xyz[ground])
 
 
-def _between(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Cells with a known cell on both sides along their row, or along their column."""
+def _is_ground(cloud: PointCloud) -> NDArray[np.bool_]:
+    return np.asarray((np.asarray(cloud.attributes["classification"]) == GROUND) & counted(cloud))
 
-    def both_sides(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        seen = np.logical_or.accumulate
-        return np.asarray(seen(mask, axis=1) & seen(mask[:, ::-1], axis=1)[:, ::-1])
 
-    return both_sides(known) | both_sides(known.T).T
+def _between(known: NDArray[np.bool_], cells: int) -> NDArray[np.bool_]:
+    """Cells with a known cell on both sides along their row, each at most `cells` away."""
+    place = np.arange(known.shape[1])
+    before = np.maximum.accumulate(np.where(known, place, -cells - 1), axis=1)
+    after = np.minimum.accumulate(np.where(known, place, known.shape[1] + cells)[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray((place - before <= cells) & (after - place <= cells))

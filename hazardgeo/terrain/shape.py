@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from hazardgeo.errors import InputError
 from hazardgeo.kernel import kernel
 from hazardgeo.raster import Raster
+from hazardgeo.raster.elevation import elevations
 from hazardgeo.terrain.window import Surface, disk_chords, disk_minimum, odd_cells, smooth
 
 HORN = "Horn (1981), Proc. IEEE 69:14-47, doi:10.1109/PROC.1981.11918"
 FLAT_TAN = 1e-7  # below the rounding of any survey
-MAX_ELEVATION_M = 1e5  # no ground is as high or as deep; fill values are
 
 
 def slope(dem: Raster, *, scale_m: float | None = None) -> Raster:
@@ -83,24 +83,6 @@ def relief(dem: Raster, *, radius_m: float) -> Raster:
     span[np.isnan(z)] = np.nan
     tags = {"radius_m": f"{radius_m:g}", "validity": "a lower bound within radius_m of unknown cells and of the edge"}
     return Raster(span.astype(np.float32), dem.grid, "relief", "m", tags=tags)
-
-
-def elevations(dem: Raster, what: str) -> Surface:
-    """The elevations of `dem` in m as a new float64 array, NaN where unknown; refuses other units, grids and fill values."""
-    dem.require(unit="m")
-    dem.grid.require_metric(what)
-    if dem.values.dtype.kind != "f":
-        raise InputError(f"raster {dem.name!r} holds {dem.values.dtype} codes, not elevations; convert it to float32 first.")
-    z = dem.values.astype(np.float64)
-    impossible = np.abs(z) > MAX_ELEVATION_M
-    if impossible.any():
-        row, col = np.unravel_index(int(impossible.argmax()), z.shape)
-        raise InputError(
-            f"raster {dem.name!r} has {int(impossible.sum())} elevations beyond {MAX_ELEVATION_M:,.0f} m, the first "
-            f"{z[row, col]:g} at row {row}, column {col}; that is most likely a nodata value that the file does not declare: "
-            "set it to NaN (unknown)."
-        )
-    return z
 
 
 def surface(dem: Raster, what: str, *, scale_m: float | None) -> Surface:

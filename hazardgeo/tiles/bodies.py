@@ -16,11 +16,11 @@ from hazardgeo.kernel import kernel
 from hazardgeo.raster import Raster
 from hazardgeo.tiles.engine import Partial, RasterSink, RasterSource
 from hazardgeo.tiles.plan import Tile
+from hazardgeo.tiles.seams import EDGES, edges, root, touching
 from hazardgeo.tiles.stitch import Parts, stitch
 
 Ids = NDArray[np.int64]
 _EIGHT = np.ones((3, 3), bool)
-_EDGES = ("north", "south", "west", "east")
 _MOST_BODIES = np.iinfo(np.int32).max
 
 
@@ -46,8 +46,7 @@ def _local(mask: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
     np.minimum.at(first, flat[cells], cells)
     row, col = np.divmod(first[1:], numbers.shape[1])
     places = np.column_stack([row + tile.core[0].start, col + tile.core[1].start])
-    edges = (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1])
-    return {"numbers": numbers, "places": places, **dict(zip(_EDGES, edges, strict=True))}
+    return {"numbers": numbers, "places": places, **edges(numbers)}
 
 
 def _exchange(parts: Parts) -> Iterator[tuple[Tile, Partial]]:
@@ -60,18 +59,9 @@ def _exchange(parts: Parts) -> Iterator[tuple[Tile, Partial]]:
     if count > _MOST_BODIES:
         raise InputError(f"the mask has over {_MOST_BODIES:,} bodies; close its small holes and drop its smallest bodies first.")
     parents = np.arange(count)
-    edges = {(t.row, t.col): parts.read(t, *_EDGES) for t in parts.tiles}
-    for (row, col), edge in edges.items():
-        for there, own, other in (
-            ((row + 1, col), edge["south"], "north"),
-            ((row, col + 1), edge["east"], "west"),
-            ((row + 1, col + 1), edge["south"][-1:], "first of north"),
-            ((row + 1, col - 1), edge["south"][:1], "last of north"),
-        ):
-            if there in edges:
-                line = edges[there][other.split()[-1]]
-                line = {"first": line[:1], "last": line[-1:]}.get(other.split()[0], line)
-                _join_lines(parents, own, line, starts[row, col], starts[there])
+    lines = {(t.row, t.col): parts.read(t, *EDGES) for t in parts.tiles}
+    for here, there, (edge, cells), (facing, others) in touching(lines):
+        _join_lines(parents, lines[here][edge][cells], lines[there][facing][others], starts[here], starts[there])
     ids = _numbered(parents, np.concatenate(places) if places else np.empty((0, 2), np.int64))
     for tile in parts.tiles:
         start = starts[tile.row, tile.col]
@@ -97,14 +87,6 @@ def _settle(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
 
 
 @kernel
-def _root(parents: Ids, body: int) -> int:
-    while parents[body] != body:
-        parents[body] = parents[parents[body]]
-        body = parents[body]
-    return body
-
-
-@kernel
 def _join_lines(parents: Ids, one: NDArray[np.int32], other: NDArray[np.int32], one_start: int, other_start: int) -> None:
     """Join the bodies that touch where two edges lie side by side; the smaller number becomes the root."""
     for i in range(len(one)):
@@ -113,11 +95,11 @@ def _join_lines(parents: Ids, one: NDArray[np.int32], other: NDArray[np.int32], 
         for j in range(max(i - 1, 0), min(i + 2, len(other))):
             if other[j] == 0:
                 continue
-            a, b = _root(parents, one_start + one[i] - 1), _root(parents, other_start + other[j] - 1)
+            a, b = root(parents, one_start + one[i] - 1), root(parents, other_start + other[j] - 1)
             parents[max(a, b)] = min(a, b)
 
 
 @kernel
 def _flatten(parents: Ids) -> None:
     for body in range(len(parents)):
-        parents[body] = _root(parents, body)
+        parents[body] = root(parents, body)

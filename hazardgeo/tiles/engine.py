@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
+import secrets
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
+import pyproj
 from numpy.typing import NDArray
 
+from hazardgeo.cloud import PointCloud
+from hazardgeo.crs import Height
 from hazardgeo.errors import ConfigError, FormatError, HazardGeoError, HazardGeoWarning, TileError
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
 from hazardgeo.tiles.call import Call, Executor, InProcess
-from hazardgeo.tiles.folder import claim, discard, remember_said, said_before
+from hazardgeo.tiles.folder import claim, discard, held, remember_said, said_before
 from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
+from hazardgeo.tiles.points import within
 
 _NUMBERS = re.compile(r"-?\d[\d.,]*")
 Options = Mapping[str, Any]
 Partial = dict[str, NDArray[Any]]
+Part = Raster | PointCloud
+Part_contra = TypeVar("Part_contra", contravariant=True)
 Report = Callable[["Progress"], None]
 
 
@@ -47,8 +53,26 @@ class RasterSource(Source, Protocol):
         """The grid of the whole."""
 
 
-class RasterSink(Protocol):
-    """A raster file that is written in parts, in any order and by any process, and put together at the end."""
+class CloudSource(Source, Protocol):
+    """A source of points."""
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) of all points."""
+
+    @property
+    def points(self) -> int:
+        """How many there are."""
+
+    @property
+    def crs(self) -> pyproj.CRS: ...
+
+    @property
+    def height(self) -> Height: ...
+
+
+class Sink(Protocol[Part_contra]):
+    """A file that is written in parts, in any order and by any process, and put together at the end."""
 
     def work_folder(self) -> Path:
         """Where parts are kept until the file is whole."""
@@ -56,11 +80,15 @@ class RasterSink(Protocol):
     def has(self, folder: Path, tile: Tile) -> bool:
         """True when the part of this tile is written."""
 
-    def write(self, folder: Path, tile: Tile, part: Raster) -> None:
+    def write(self, folder: Path, tile: Tile, part: Part_contra) -> None:
         """Write the part of a tile, whole or not at all."""
 
     def finish(self, folder: Path, grid: Grid, tiles: Iterable[Tile]) -> None:
         """Put the parts together into the file, and remove them."""
+
+
+RasterSink: TypeAlias = Sink[Raster]
+CloudSink: TypeAlias = Sink[PointCloud]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +120,19 @@ class Job:
 
 
 def map(  # noqa: A001 - tiles.map is what it is
-    function: Callable[..., Raster | Mapping[str, Raster]],
+    function: Callable[..., Part | Mapping[str, Part]],
     sources: Mapping[str, Source],
-    sinks: RasterSink | Mapping[str, RasterSink],
+    sinks: Sink[Any] | Mapping[str, Sink[Any]],
     *,
     grid: Grid | None = None,
     **job: Any,
 ) -> None:
     """Call `function(**blocks, **options)` for each tile and write what it returns into the sinks.
 
-    `function` takes a Raster or a PointCloud by the name of each source, and returns a Raster, or one for each sink by
-    name, on the grid of its blocks; it may ask for the `grid` itself. It is called with the tile and a halo, and the core
-    of its result is kept: with a halo as wide as its stencil, tiles equal the whole. `grid` is that of the first raster
-    source unless it is given.
+    `function` takes a Raster or a PointCloud by the name of each source, and returns a Raster on the grid of its blocks or
+    a PointCloud, or one for each sink by name; it may ask for the `grid` itself. It is called with the tile and a halo, and
+    the core of its result is kept: with a halo as wide as its stencil, tiles equal the whole. `grid` is that of the first
+    raster source unless it is given.
 
     `job` holds `options` for the function, `halo` and `tile_cells` in cells, the `executor` (this process unless given)
     and `report`, which is called with a Progress. Tiles that an interrupted call finished from the same sources and
@@ -117,16 +145,17 @@ def map(  # noqa: A001 - tiles.map is what it is
     named = dict(sinks) if isinstance(sinks, Mapping) else {"": sinks}
     whole = grid or grid_of(sources)
     tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
-    folders = {name: work_in(sink.work_folder(), work, sources, whole, "tiles") for name, sink in named.items()}
-    open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
-    calls = (
-        Call(t.name, _write_tile, (work.function, work.options, dict(sources), named, folders, whole, t)) for t in open_tiles
-    )
-    keys = {name: source.key for name, source in sources.items()}
-    perform_all(calls, work, next(iter(folders.values())), done=len(tiles) - len(open_tiles), tiles=len(tiles))
-    require_unchanged(sources, keys)
-    for name, sink in named.items():
-        sink.finish(folders[name], whole, tiles)
+    with held(*(sink.work_folder() for sink in named.values())):
+        folders = {name: work_in(sink.work_folder(), work, sources, whole, "tiles") for name, sink in named.items()}
+        open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
+        calls = (
+            Call(t.name, _write_tile, (work.function, work.options, dict(sources), named, folders, whole, t)) for t in open_tiles
+        )
+        keys = {name: source.key for name, source in sources.items()}
+        perform_all(calls, work, next(iter(folders.values())), done=len(tiles) - len(open_tiles), tiles=len(tiles))
+        require_unchanged(sources, keys)
+        for name, sink in named.items():
+            sink.finish(folders[name], whole, tiles)
 
 
 def map_reduce(
@@ -147,13 +176,14 @@ def map_reduce(
     work = Job(function, **job)
     whole = grid or grid_of(sources)
     tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
-    folder = work_in(work_folder, work, sources, whole, "parts", combine)
-    compute_parts(work, sources, whole, tiles, folder)
-    result: Partial | None = None
-    for tile in tiles:
-        part = read_part(folder, tile)
-        result = part if result is None else combine(result, part)
-    discard(folder)
+    with held(work_folder):
+        folder = work_in(work_folder, work, sources, whole, "parts", combine)
+        compute_parts(work, sources, whole, tiles, folder)
+        result: Partial | None = None
+        for tile in tiles:
+            part = read_part(folder, tile)
+            result = part if result is None else combine(result, part)
+        discard(folder)
     assert result is not None
     return result
 
@@ -241,20 +271,26 @@ def _write_tile(
     function: Callable[..., Any],
     options: Options,
     sources: Mapping[str, Source],
-    sinks: Mapping[str, RasterSink],
+    sinks: Mapping[str, Sink[Any]],
     folders: Mapping[str, Path],
     grid: Grid,
     tile: Tile,
 ) -> tuple[str, ...]:
     result, said = apply(function, options, sources, grid, tile)
-    rasters = result if isinstance(result, Mapping) else {"": result}
-    block = grid.window(*tile.wide)
+    results = result if isinstance(result, Mapping) else {"": result}
     for name, sink in sinks.items():
-        if name not in rasters:
-            raise ConfigError(f"{function.__qualname__} returns {', '.join(rasters)}, but a sink is for {name!r}.")
-        rasters[name].grid.require_same(block)
-        sink.write(folders[name], tile, rasters[name].window(*tile.inner))
+        if name not in results:
+            raise ConfigError(f"{function.__qualname__} returns {', '.join(results)}, but a sink is for {name!r}.")
+        sink.write(folders[name], tile, _core(results[name], grid, tile))
     return said
+
+
+def _core(result: Raster | PointCloud, grid: Grid, tile: Tile) -> Raster | PointCloud:
+    """What of the result of a tile is its own."""
+    if isinstance(result, PointCloud):
+        return within(result, grid.window(*tile.core))
+    result.grid.require_same(grid.window(*tile.wide))
+    return result.window(*tile.inner)
 
 
 def _save_part(
@@ -273,7 +309,7 @@ def part_path(folder: Path, tile: Tile) -> Path:
 def write_part(folder: Path, tile: Tile, part: Partial) -> None:
     """Write a dict of arrays, whole or not at all."""
     target = part_path(folder, tile)
-    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    temporary = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
     with temporary.open("wb") as stream:
         np.savez(stream, **part)  # type: ignore[arg-type]
     temporary.replace(target)
@@ -290,7 +326,8 @@ def work_in(
 ) -> Path:
     """The work folder for this job, emptied where it holds parts of another."""
     keys = {name: source.key for name, source in sources.items()}
-    return claim(folder, grid, (work.function, *functions), work.options, work.halo, work.tile_cells, more, keys)
+    place = grid.shape, grid.transform[:6], grid.crs.to_wkt()
+    return claim(folder, (work.function, *functions), work.options, place, work.halo, work.tile_cells, more, keys)
 
 
 def require_unchanged(sources: Mapping[str, Source], keys: Mapping[str, str]) -> None:

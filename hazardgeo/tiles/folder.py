@@ -8,27 +8,44 @@ import json
 import pickle
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import hazardgeo
 from hazardgeo.errors import FormatError, HazardGeoError
-from hazardgeo.grid import Grid
+from hazardgeo.tiles import lock
+from hazardgeo.tiles.code import code_hash
 
 MARKER = "work.key"
 _WARNINGS = "warnings.json"
 
 
-def claim(folder: Path, grid: Grid, functions: tuple[Callable[..., Any], ...], options: Mapping[str, Any], *more: Any) -> Path:
+@contextmanager
+def held(*folders: Path) -> Iterator[None]:
+    """Nobody else works in these work folders within the block. Raises FormatError at once where somebody does.
+
+    The locks lie beside the folders, which may come and go.
+    """
+    with ExitStack() as stack:
+        for folder in sorted(set(folders)):
+            try:
+                folder.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise FormatError(f"cannot write to {folder.parent}: {error.strerror}; choose another folder.") from None
+            path = folder.with_name(f".{folder.name.removeprefix('.')}.lock")
+            stack.enter_context(lock.held(path, folder, otherwise="write to another file"))
+        yield
+
+
+def claim(folder: Path, functions: tuple[Callable[..., Any], ...], options: Mapping[str, Any], *more: Any) -> Path:
     """The work folder, emptied where it holds parts of other work: another grid, option, source or version of the code.
 
     Raises FormatError where it holds files that are no parts, or cannot be written.
     """
     what = [
-        grid.shape, grid.transform[:6], grid.crs.to_wkt(), [(f.__module__, f.__qualname__, _code_of(f)) for f in functions],
-        hashlib.sha256(pickle.dumps(dict(options))).hexdigest(), _package(), *more,
+        [(f.__module__, f.__qualname__, _code_of(f)) for f in functions],
+        hashlib.sha256(pickle.dumps(dict(options))).hexdigest(), code_hash(), *more,
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(what, sort_keys=True, default=repr).encode()).hexdigest()
     marker = folder / MARKER
@@ -76,12 +93,3 @@ def _code_of(function: Callable[..., Any]) -> str:
         return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
     except (OSError, TypeError):
         return ""
-
-
-@lru_cache(maxsize=1)
-def _package() -> str:
-    """A hash of the code of this package."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(hazardgeo.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hazardgeo.kernel import kernel
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import engine
 from hazardgeo.tiles.engine import RasterSink, RasterSource, Source
-from hazardgeo.tiles.folder import discard
+from hazardgeo.tiles.folder import discard, held
 from hazardgeo.tiles.plan import DEFAULT_CELLS, origin_cells
 from hazardgeo.tiles.scratch import Scratch
 
@@ -42,30 +43,37 @@ def fill_holes(
     known cell before you rely on it. A surface without any known cell stays unknown. `job` and errors are those of
     `tiles.map`.
     """
-    levels = [source.grid]
-    while max(levels[-1].shape) > _TOP_CELLS:
-        levels.append(coarser(levels[-1]))
-    fine: list[RasterSource] = [source]
-    shared = {"tile_cells": tile_cells, **job}
-    for k, grid in enumerate(levels[1:], 1):
-        level = Scratch(work_folder / f"known-{k}", grid, tile_cells)
-        engine.map(halved, {"fine": Under(fine[-1])}, level, grid=grid, **shared)
-        fine.append(level)
-    filled: RasterSource = fine[-1]
-    for k in range(len(levels) - 1, -1, -1):
-        target = sink if k == 0 else Scratch(work_folder / f"filled-{k}", levels[k], tile_cells)
-        if k == len(levels) - 1:
-            engine.map(topped, {"raster": fine[k]}, target, grid=levels[k], halo=_TOP_CELLS, **shared)
-        else:
-            over: dict[str, Source] = {"fine": fine[k], "coarse": Over(filled)}
-            engine.map(spread, over, target, grid=levels[k], options={"sweeps": sweeps}, halo=sweeps, **shared)
-        if isinstance(target, Scratch):
-            filled = target
-    for k in range(len(levels)):
-        discard(work_folder / f"known-{k}")
-        discard(work_folder / f"filled-{k}")
-    if work_folder.is_dir() and not any(work_folder.iterdir()):
-        work_folder.rmdir()
+    with held(work_folder):
+        levels, shared = [source.grid], {"tile_cells": tile_cells, "options": {"sweeps": sweeps}, **job}
+        fine: list[RasterSource] = [source]
+        while max(levels[-1].shape) > max(tile_cells, _TOP_CELLS):
+            levels.append(coarser(levels[-1]))
+            level = Scratch(work_folder / f"known-{len(fine)}", levels[-1], tile_cells)
+            engine.map(halved, {"fine": Under(fine[-1])}, level, grid=levels[-1], **{**shared, "options": {}})
+            fine.append(level)
+        coarse: RasterSource | None = None
+        for k in range(len(levels) - 1, -1, -1):
+            filled = Scratch(work_folder / f"filled-{k}", levels[k], tile_cells)
+            if coarse is None:
+                engine.map(filled_holes, {"raster": fine[k]}, filled if k else sink, halo=max(levels[k].shape), **shared)
+            else:
+                over: dict[str, Source] = {"fine": fine[k], "coarse": Over(coarse)}
+                engine.map(spread, over, filled if k else sink, grid=levels[k], halo=sweeps, **shared)
+            coarse = filled
+        for k in range(len(levels)):
+            discard(work_folder / f"known-{k}")
+            discard(work_folder / f"filled-{k}")
+        if work_folder.is_dir() and not any(work_folder.iterdir()):
+            work_folder.rmdir()
+
+
+def filled_holes(raster: Raster, *, sweeps: int = _SWEEPS) -> Raster:
+    """The surface with every unknown cell filled, as `fill_holes` does it, in memory."""
+    if max(raster.grid.shape) <= _TOP_CELLS:
+        return topped(raster)
+    grid = coarser(raster.grid)
+    coarse = filled_holes(halved(under(grid, raster.grid, lambda _whole: raster), grid), sweeps=sweeps)
+    return spread(raster, coarse, sweeps=sweeps)
 
 
 def coarser(grid: Grid) -> Grid:
@@ -89,16 +97,20 @@ class Under:
         return self.source.key
 
     def read(self, block: Grid) -> Raster:
-        fine = self.source.grid
-        (row, col), (top, left) = origin_cells(fine), origin_cells(block)
-        first_row, first_col = 2 * top - row, 2 * left - col
-        rows = slice(max(first_row, 0), min(first_row + 2 * block.shape[0], fine.shape[0]))
-        cols = slice(max(first_col, 0), min(first_col + 2 * block.shape[1], fine.shape[1]))
-        values = np.full((2 * block.shape[0], 2 * block.shape[1]), np.nan, np.float32)
-        inside = slice(rows.start - first_row, rows.stop - first_row), slice(cols.start - first_col, cols.stop - first_col)
-        values[inside] = self.source.read(fine.window(rows, cols)).values
-        (width, height), (west, _, _, north) = fine.cell, block.bounds
-        return Raster(values, Grid(Affine(width, 0, west, 0, -height, north), values.shape, block.crs))
+        return under(block, self.source.grid, self.source.read)
+
+
+def under(block: Grid, fine: Grid, read: Callable[[Grid], Raster]) -> Raster:
+    """The cells of the fine grid under a block of the coarser one, unknown where the fine grid ends."""
+    (row, col), (top, left) = origin_cells(fine), origin_cells(block)
+    first_row, first_col = 2 * top - row, 2 * left - col
+    rows = slice(max(first_row, 0), min(first_row + 2 * block.shape[0], fine.shape[0]))
+    cols = slice(max(first_col, 0), min(first_col + 2 * block.shape[1], fine.shape[1]))
+    values = np.full((2 * block.shape[0], 2 * block.shape[1]), np.nan, np.float32)
+    inside = slice(rows.start - first_row, rows.stop - first_row), slice(cols.start - first_col, cols.stop - first_col)
+    values[inside] = read(fine.window(rows, cols)).values
+    (width, height), (west, _, _, north) = fine.cell, block.bounds
+    return Raster(values, Grid(Affine(width, 0, west, 0, -height, north), values.shape, block.crs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +152,7 @@ def spread(fine: Raster, coarse: Raster, *, sweeps: int) -> Raster:
     if unknown.any():
         (row, col), (top, left) = origin_cells(fine.grid), origin_cells(coarse.grid)
         _spread(coarse.values, values, (row - 2 * top, col - 2 * left))
-        values = _relax(values, unknown, sweeps)
+        _relax(values, np.flatnonzero(unknown), sweeps)
     return Raster(values, fine.grid, fine.name, fine.unit, fine.height)
 
 
@@ -181,28 +193,26 @@ def _spread(coarse: Surface, fine: Surface, first: tuple[int, int]) -> None:
 
 
 @kernel
-def _relax(z: Surface, holes: NDArray[np.bool_], sweeps: int) -> Surface:
+def _relax(z: Surface, holes: NDArray[np.int64], sweeps: int) -> None:
     """Set all holes to the mean of their four neighbours, `sweeps` times, all at once."""
     rows, cols = z.shape
-    before, after = z.copy(), z.copy()
+    after = np.empty(len(holes), np.float32)
     for _ in range(sweeps):
-        for i in range(rows):
-            for j in range(cols):
-                if not holes[i, j]:
-                    continue
-                total, count = 0.0, 0
-                if i > 0:
-                    total += before[i - 1, j]
-                    count += 1
-                if i < rows - 1:
-                    total += before[i + 1, j]
-                    count += 1
-                if j > 0:
-                    total += before[i, j - 1]
-                    count += 1
-                if j < cols - 1:
-                    total += before[i, j + 1]
-                    count += 1
-                after[i, j] = total / count if count > 0 else before[i, j]
-        before, after = after, before
-    return before
+        for k in range(len(holes)):
+            i, j = holes[k] // cols, holes[k] % cols
+            total, count = 0.0, 0
+            if i > 0:
+                total += z[i - 1, j]
+                count += 1
+            if i < rows - 1:
+                total += z[i + 1, j]
+                count += 1
+            if j > 0:
+                total += z[i, j - 1]
+                count += 1
+            if j < cols - 1:
+                total += z[i, j + 1]
+                count += 1
+            after[k] = total / count if count > 0 else z[i, j]
+        for k in range(len(holes)):
+            z[holes[k] // cols, holes[k] % cols] = after[k]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from types import TracebackType
 
 from hazardgeo.errors import ConfigError
 from hazardgeo.tiles.call import Call, Outcome, outcome
@@ -20,21 +21,37 @@ _SECONDS_TO_END = 5.0
 
 
 class Pool:
-    """`jobs` processes, each with one thread, started when the first call comes and ended when the last is done.
+    """`jobs` processes, each with one thread, started when the first call comes and kept for the next ones.
 
-    A process that dies takes only its own call with it: that call is done again by a new process. A call whose process
-    dies twice is given up and named, and all others go on. Raises ConfigError for less than one job.
+    They end with the pool: at the end of a `with` block, with `close`, or when nobody holds the pool any more. A process
+    that dies takes only its own call with it: that call is done again by a new process. A call whose process dies twice is
+    given up and named, and all others go on. Raises ConfigError for less than one job.
     """
 
     def __init__(self, jobs: int) -> None:
+        self._idle: list[_Process] = []
         if jobs < 1:
             raise ConfigError(f"a pool needs at least 1 job, not {jobs}.")
         self.workers = jobs
 
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes that wait for work."""
+        while self._idle:
+            self._idle.pop().end()
+
     def run(self, calls: Iterable[Call]) -> Iterator[Outcome]:
         feed = _Feed(calls)
         outcomes: queue.Queue[Outcome | BaseException | None] = queue.Queue()
-        processes = [_Process() for _ in range(self.workers)]
+        processes = [self._idle.pop() if self._idle else _Process() for _ in range(self.workers)]
         threads = [threading.Thread(target=_serve, args=(p, feed, outcomes), daemon=True) for p in processes]
         try:
             for thread in threads:
@@ -48,13 +65,17 @@ class Pool:
                     left -= 1
                 else:
                     yield item
-        finally:
+        except BaseException:
             feed.stop()
             for process in processes:
                 process.stop()
             for thread in threads:
                 if thread.ident is not None:
                     thread.join(_SECONDS_TO_END)
+            for process in processes:
+                process.end()
+            raise
+        self._idle.extend(processes)
 
 
 class _Feed:
@@ -92,7 +113,7 @@ class _Process:
             answer = None
         if answer is not None:
             return answer, ""
-        return None, self._end()
+        return None, self.end()
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-c", "from hazardgeo.tiles.worker import main; main()"]
@@ -106,10 +127,11 @@ class _Process:
             process.kill()
         send(process.stdin, pickle.dumps(paths))
         if receive(process.stdout) != HELLO and not self._stopped:
-            raise ConfigError(f"a worker process {self._end()} before it could work; see what it says above, and free memory.")
+            raise ConfigError(f"a worker process {self.end()} before it could work; see what it says above, and free memory.")
         return process
 
-    def _end(self) -> str:
+    def end(self) -> str:
+        """Wait for the process to end, as it does when nothing more comes; how it ended."""
         process, self._process = self._process, None
         if process is None:
             return "could not start"
@@ -146,7 +168,6 @@ def _serve(process: _Process, feed: _Feed, outcomes: queue.Queue[Outcome | BaseE
     except BaseException as error:  # noqa: BLE001 - raised again by the thread that asked
         outcomes.put(error)
     finally:
-        process._end()
         outcomes.put(None)
 
 

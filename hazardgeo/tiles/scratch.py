@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hazardgeo.crs import Height
 from hazardgeo.errors import FormatError, GridMismatchError
 from hazardgeo.grid import TOLERANCE_CELLS, Grid
 from hazardgeo.raster import Raster
@@ -22,12 +23,15 @@ from hazardgeo.tiles.plan import Tile, plan
 class Scratch:
     """A raster on disk that is written and read by tiles: a sink for one step and a source for the next.
 
-    It lives in `folder` as one .npy file per tile; whoever made the folder removes it.
+    It lives in `folder` as one .npy file per tile; whoever made the folder removes it. Values alone are kept: `unit` and
+    `height` say what they are.
     """
 
     folder: Path
     grid: Grid
     tile_cells: int
+    unit: str = ""
+    height: Height | None = None
 
     @property
     def key(self) -> str:
@@ -42,7 +46,7 @@ class Scratch:
 
     def write(self, folder: Path, tile: Tile, part: Raster) -> None:
         target = _path(folder, tile)
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
+        temporary = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
         try:
             with temporary.open("wb") as stream:
                 np.save(stream, part.values)
@@ -65,7 +69,7 @@ class Scratch:
                 values = np.empty(block.shape, stored.dtype)
             values[_moved(here, rows.start, cols.start)] = stored[_moved(here, tile.core[0].start, tile.core[1].start)]
         assert values is not None
-        return Raster(values, block)
+        return Raster(values, block, unit=self.unit, height=self.height)
 
 
 def rows_cols(grid: Grid, block: Grid) -> tuple[slice, slice]:

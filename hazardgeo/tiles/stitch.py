@@ -13,8 +13,8 @@ from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import engine
 from hazardgeo.tiles.call import Call
-from hazardgeo.tiles.engine import Job, Options, Partial, RasterSink, Source
-from hazardgeo.tiles.folder import discard
+from hazardgeo.tiles.engine import Job, Options, Partial, Sink, Source
+from hazardgeo.tiles.folder import discard, held
 from hazardgeo.tiles.plan import Tile, plan
 
 
@@ -43,7 +43,7 @@ def stitch(
     exchange: Exchange,
     settle: Callable[..., Raster | Mapping[str, Raster]],
     sources: Mapping[str, Source],
-    sinks: RasterSink | Mapping[str, RasterSink],
+    sinks: Sink[Any] | Mapping[str, Sink[Any]],
     *,
     work_folder: Path,
     grid: Grid | None = None,
@@ -60,28 +60,30 @@ def stitch(
     whole = grid or engine.grid_of(sources)
     tiles = plan(whole, tile_cells=work.tile_cells, halo=work.halo)
     named = dict(sinks) if isinstance(sinks, Mapping) else {"": sinks}
-    folder = engine.work_in(work_folder, work, sources, whole, "local", exchange, settle)
-    engine.compute_parts(work, sources, whole, tiles, folder)
-    answers = folder / "exchanged"
-    answers.mkdir(exist_ok=True)
-    for tile, answer in exchange(Parts(folder, whole, tuple(tiles))):
-        engine.write_part(answers, tile, answer)
-    folders = {
-        name: engine.work_in(sink.work_folder(), work, sources, whole, "tiles", exchange, settle) for name, sink in named.items()
-    }
-    open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
-    calls = (Call(t.name, _settle_tile, (settle, work.options, folder, named, folders, whole, t)) for t in open_tiles)
-    engine.perform_all(calls, work, folder, done=len(tiles) - len(open_tiles), tiles=len(tiles))
-    for name, sink in named.items():
-        sink.finish(folders[name], whole, tiles)
-    discard(folder)
+    with held(work_folder, *(sink.work_folder() for sink in named.values())):
+        folder = engine.work_in(work_folder, work, sources, whole, "local", exchange, settle)
+        engine.compute_parts(work, sources, whole, tiles, folder)
+        answers = folder / "exchanged"
+        answers.mkdir(exist_ok=True)
+        for tile, answer in exchange(Parts(folder, whole, tuple(tiles))):
+            engine.write_part(answers, tile, answer)
+        folders = {
+            name: engine.work_in(sink.work_folder(), work, sources, whole, "tiles", exchange, settle)
+            for name, sink in named.items()
+        }
+        open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
+        calls = (Call(t.name, _settle_tile, (settle, work.options, folder, named, folders, whole, t)) for t in open_tiles)
+        engine.perform_all(calls, work, folder, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+        for name, sink in named.items():
+            sink.finish(folders[name], whole, tiles)
+        discard(folder)
 
 
 def _settle_tile(
     settle: Callable[..., Raster | Mapping[str, Raster]],
     options: Options,
     folder: Path,
-    sinks: Mapping[str, RasterSink],
+    sinks: Mapping[str, Sink[Any]],
     folders: Mapping[str, Path],
     grid: Grid,
     tile: Tile,

@@ -18,20 +18,26 @@ from hazardgeo.pipeline import Manifest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 PACKAGE = str(Path(hazardgeo.__file__).parents[1])
+LISTENING = """if True:  # what runs in the background of a shell was told not to listen to SIGINT
+    import os, signal, sys
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+"""
 KILLS = Path(__file__).with_name("kills.py")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_says_so_and_the_next_goes_on(stop: signal.Signals, valley: Path, tmp_path: Path) -> None:
-    start = [sys.executable, "-m", "hazardgeo", "run", str(valley), "--out", str(tmp_path), "--only", "terrain"]
+    run = [sys.executable, "-m", "hazardgeo", "run", str(valley), "--out", str(tmp_path), "--only", "terrain"]
+    start = [sys.executable, "-c", LISTENING, *run]
     surroundings = {**os.environ, "PYTHONPATH": PACKAGE}
-    with subprocess.Popen(start, env=surroundings, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as run:
-        assert run.stderr is not None
-        while not (line := run.stderr.readline()).startswith("ground: "):
+    with subprocess.Popen(start, env=surroundings, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while not (line := running.stderr.readline()).startswith("ground: "):
             assert line, "the run ended before it was stopped"
-        run.send_signal(stop)
-        said = run.stderr.read()
-    assert run.returncode == 1, said
+        running.send_signal(stop)
+        said = running.stderr.read()
+    assert running.returncode == 1, said
     assert said.splitlines()[-1] == "stopped; what is finished is kept, and the next run goes on from there."
     assert "Traceback" not in said
     assert not [p for p in tmp_path.rglob(".*") if p.name != ".cache"]

@@ -29,13 +29,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
 from seeds import EPSG, Seed, with_checksums, write_seeds
 
 ADDRESS_SPACE_BYTES = 4 * 2**30  # numba, GDAL and Arrow map much more than they use
 RESIDENT_BYTES = 2**30
-SECONDS_PER_FILE = 10.0
+SECONDS_PER_FILE = 10.0  # of a processor: a busy machine is no hang
+WAITING_SECONDS_PER_FILE = 120.0  # of the clock: waiting for ever is one
 SECONDS_TO_START = 60.0
 BATCH_FILES = 200
 FAULTS = ("other exception", "crash", "hang", "memory")
@@ -208,10 +210,10 @@ class Reader:
         try:
             process.stdin.write(f"{path}\n")
             process.stdin.flush()
-            answer = self._answers.get(timeout=limit)
+            answer = self._answer(process, limit)
         except queue.Empty:
             self.stop()
-            return "hang", f"no answer within {limit:g} s"
+            return "hang", f"no answer within {limit:g} s of a processor or {WAITING_SECONDS_PER_FILE:g} s of the clock"
         except BrokenPipeError:
             answer = ""
         if not answer:
@@ -222,6 +224,17 @@ class Reader:
         if what == "memory":
             self.stop()
         return what, detail
+
+    def _answer(self, process: subprocess.Popen[str], limit: float) -> str:
+        """The next line of the child; queue.Empty when it has worked `limit` seconds on it, or waited too long."""
+        began, before = time.monotonic(), _processor_seconds(process.pid)
+        while True:
+            try:
+                return self._answers.get(timeout=1.0)
+            except queue.Empty:
+                worked = _processor_seconds(process.pid) - before
+                if worked > limit or time.monotonic() - began > WAITING_SECONDS_PER_FILE:
+                    raise
 
     def _start(self) -> None:
         command = [sys.executable, "-P", __file__, "--child"]
@@ -247,6 +260,14 @@ class Reader:
                     assert pipe is not None
                     pipe.close()
         self._process = None
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process and its children have worked; 0 for one that has ended."""
+    with suppress(psutil.NoSuchProcess):
+        times = psutil.Process(pid).cpu_times()
+        return float(times.user + times.system + times.children_user + times.children_system)
+    return 0.0
 
 
 def run(seeds: list[Seed], scratch: Path, *, seed: int, numbers: Iterator[int], keep: Path | None) -> dict[str, Counter[str]]:

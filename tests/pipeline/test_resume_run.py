@@ -22,9 +22,10 @@ import hazardgeo
 from hazardgeo import io, pipeline
 from hazardgeo.errors import FormatError, HazardGeoWarning, InputError
 from hazardgeo.io.files import atomic
-from hazardgeo.pipeline import Manifest, manifest, source, state, store
+from hazardgeo.pipeline import Manifest, source, state, store
 from hazardgeo.pipeline.results import Results
 from hazardgeo.pipeline.skip import Skip
+from hazardgeo.tiles import code
 
 Demo = tuple[Path, Manifest]
 
@@ -287,11 +288,11 @@ def test_code_edited_under_a_running_process_is_shared_with_no_other(tmp_path: P
     began = time.time() - 100
     edited = tmp_path / "slope.py"
     edited.touch()
-    assert manifest._edited_since(began, [edited])
+    assert code.edited_since(began, [edited])
     os.utime(edited, (began - 1, began - 1))
-    assert not manifest._edited_since(began, [edited])
+    assert not code.edited_since(began, [edited])
     os.utime(edited, (began + 10_000, began + 10_000))
-    assert not manifest._edited_since(began, [edited])
+    assert not code.edited_since(began, [edited])
 
 
 def test_versions_name_the_libraries_beneath(demo: Demo) -> None:

@@ -88,3 +88,10 @@ def refuses_twice(raster: Raster) -> Raster:
 def of_two_kinds(raster: Raster, tile: Tile) -> Raster:
     values = raster.values if tile.wide[1].start else raster.values.astype(np.int32)
     return Raster(values, raster.grid)
+
+
+def threads() -> tuple[int, str | None, str | None]:
+    """Threads of numba, GDAL and BLAS."""
+    from numba.np.ufunc import parallel
+
+    return parallel.get_thread_count(), os.environ.get("GDAL_NUM_THREADS"), os.environ.get("OPENBLAS_NUM_THREADS")

@@ -6,7 +6,6 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import laspy
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from hazardgeo.errors import FormatError
 from hazardgeo.io.cloud.las import part_of
 from hazardgeo.io.cloud.points import PART_POINTS, Bounds, Part
+from hazardgeo.io.remote import Place
 
 _ENTRY_BYTES = 32
 _DEEPEST = 30
@@ -55,7 +55,7 @@ def octree_of(header: laspy.LasHeader) -> Octree | None:
     )
 
 
-def nodes_of(path: Path, header: laspy.LasHeader, tree: Octree, bounds: Bounds | None, spacing: float | None) -> list[Node]:
+def nodes_of(path: Place, header: laspy.LasHeader, tree: Octree, bounds: Bounds | None, spacing: float | None) -> list[Node]:
     """The nodes that can hold points within `bounds`, down to the level with at most `spacing`, in the order of the file.
 
     Both are in the units of the file. Only the pages of the hierarchy that are needed are read. FormatError where the
@@ -112,7 +112,7 @@ def _meets(tree: Octree, key: tuple[int, int, int, int], bounds: Bounds | None, 
     return west - slack <= bounds[2] and east >= bounds[0] and south - slack <= bounds[3] and north >= bounds[1]
 
 
-def parts(path: Path, header: laspy.LasHeader, laszip: bytes, nodes: list[Node]) -> Iterator[Part]:
+def parts(path: Place, header: laspy.LasHeader, laszip: bytes, nodes: list[Node]) -> Iterator[Part]:
     """The points of the nodes, some nodes at a time."""
     with path.open("rb") as stream:
         batch: list[Node] = []

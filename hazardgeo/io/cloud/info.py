@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import laspy
 import numpy as np
@@ -17,6 +16,7 @@ from hazardgeo.io.cloud import copc, las, las_guard, xyz
 from hazardgeo.io.cloud.las_reference import LasReference, reference_of
 from hazardgeo.io.cloud.points import Bounds, Columns
 from hazardgeo.io.cloud.read import COLUMN_DOORS
+from hazardgeo.io.remote import Place
 
 _LEGACY_COUNT_AT = 107
 _COARSE_M, _COARSE_DEGREES = 0.1, 1e-6
@@ -50,24 +50,25 @@ class CloudInfo:
     spacing: float | None = None
 
 
-def cloud_info(path: str | Path) -> CloudInfo:
+def cloud_info(path: str | Place) -> CloudInfo:
     """Points, bounds, CRS, density, dimensions and oddities of a cloud file, from what stands before its points.
 
-    Takes LAS, LAZ, COPC, PLY, PCD and E57 files, and the first lines of text. Nothing is checked against the points: whether
+    Takes LAS, LAZ, COPC, PLY, PCD and E57 files, and the first lines of text; LAS, LAZ and COPC also by their
+    address, of which little is fetched. Nothing is checked against the points: whether
     they keep the bounds, and how many bits their colours have, shows when they are read. Files that are cut say so in the
     notes as far as their length tells. Raises FormatError for what is no such file.
     """
-    source = files.existing(path)
+    source = files.reachable(path)
     suffix = source.suffix.lower()
     if suffix in xyz.SUFFIXES:
-        return _of_columns(source, xyz.glance(source))
+        return _of_columns(source, xyz.glance(files.existing(source)))
     if suffix in COLUMN_DOORS:
-        return _of_columns(source, COLUMN_DOORS[suffix](source))
+        return _of_columns(source, COLUMN_DOORS[suffix](files.existing(source)))
     with las.opened(source, guard=las_guard.require_plausible_header) as reader:
         return _of_las(source, reader.header)
 
 
-def _of_columns(path: Path, table: Columns) -> CloudInfo:
+def _of_columns(path: Place, table: Columns) -> CloudInfo:
     notes = [*table.notes, *table.odd]
     if table.crs is None and table.kind != "text" and not table.unusable:
         notes.append("it states no CRS")
@@ -82,7 +83,7 @@ def _of_columns(path: Path, table: Columns) -> CloudInfo:
     )
 
 
-def _of_las(path: Path, header: laspy.LasHeader) -> CloudInfo:
+def _of_las(path: Place, header: laspy.LasHeader) -> CloudInfo:
     names = las.attribute_names(header)
     reference = reference_of(header)
     tree = copc.octree_of(header)
@@ -122,7 +123,7 @@ def _reference_notes(reference: LasReference) -> list[str]:
     return notes
 
 
-def _header_notes(path: Path, header: laspy.LasHeader, crs: pyproj.CRS | None) -> list[str]:
+def _header_notes(path: Place, header: laspy.LasHeader, crs: pyproj.CRS | None) -> list[str]:
     notes = []
     missing = las.shortage(header, path)
     if missing:
@@ -158,7 +159,7 @@ def _coordinate_notes(header: laspy.LasHeader, crs: pyproj.CRS | None) -> list[s
     return notes
 
 
-def _legacy_count(path: Path) -> int:
+def _legacy_count(path: Place) -> int:
     with path.open("rb") as stream:
         stream.seek(_LEGACY_COUNT_AT)
         return int.from_bytes(stream.read(4), "little")

@@ -6,7 +6,6 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import laspy
@@ -20,6 +19,7 @@ from hazardgeo.errors import FormatError, HazardGeoError
 from hazardgeo.io import files
 from hazardgeo.io.cloud import las_guard, laz_layout, laz_repair
 from hazardgeo.io.cloud.points import COLOURS, PART_POINTS, Part
+from hazardgeo.io.remote import Place, raise_failure
 
 FLAGS = ("withheld", "synthetic", "key_point", "overlap")
 STANDARD = (
@@ -38,7 +38,7 @@ _LONGEST_WKT_BYTES, _MOST_EXTENDED_RECORDS = 1_000_000, 1000
 
 
 @contextmanager
-def opened(path: Path, *, guard: Callable[[Path], None] = las_guard.require_plausible) -> Iterator[laspy.LasReader]:
+def opened(path: Place, *, guard: Callable[[Place], None] = las_guard.require_plausible) -> Iterator[laspy.LasReader]:
     """The open reader; whatever its libraries raise on damaged files becomes a FormatError of one line.
 
     `guard` refuses what the libraries must not see. Of the extended records only the WKT of the CRS is read: others can be
@@ -46,13 +46,14 @@ def opened(path: Path, *, guard: Callable[[Path], None] = las_guard.require_plau
     """
     try:
         guard(path)
-        with laz_layout.panics_as_errors(), laspy.open(path, read_evlrs=False) as reader:
+        with laz_layout.panics_as_errors(), path.open("rb") as stream, laspy.open(stream, read_evlrs=False) as reader:
             reader.header.evlrs = _extended_wkt(path, reader.header)
             _require_points(reader.header, path)
             yield reader
     except HazardGeoError:
         raise
     except _DAMAGED as error:
+        raise_failure(path)
         cut = laz_repair.found_cut(path)
         rest = (
             "" if cut is None else f"; {cut.readable:,} of {cut.points:,} points are readable: salvage_laz(path, out) saves them"
@@ -63,7 +64,7 @@ def opened(path: Path, *, guard: Callable[[Path], None] = las_guard.require_plau
         ) from None
 
 
-def _extended_wkt(path: Path, header: laspy.LasHeader) -> list[WktCoordinateSystemVlr]:
+def _extended_wkt(path: Place, header: laspy.LasHeader) -> list[WktCoordinateSystemVlr]:
     """The WKT of the CRS among the extended records, as far as these lie within the file."""
     found: list[WktCoordinateSystemVlr] = []
     if header.version.minor < 4:
@@ -84,7 +85,7 @@ def _extended_wkt(path: Path, header: laspy.LasHeader) -> list[WktCoordinateSyst
     return found
 
 
-def _require_points(header: laspy.LasHeader, path: Path) -> None:
+def _require_points(header: laspy.LasHeader, path: Place) -> None:
     if header.point_count:
         return
     there = (path.stat().st_size - int(header.offset_to_point_data)) // int(header.point_format.size)
@@ -95,7 +96,7 @@ def _require_points(header: laspy.LasHeader, path: Path) -> None:
     raise FormatError(f"{path} has no points; export it again.")
 
 
-def require_usable(header: laspy.LasHeader, path: Path) -> None:
+def require_usable(header: laspy.LasHeader, path: Place) -> None:
     """FormatError for coordinates that cannot be computed, and for a LAS file that is shorter than its points."""
     wrong = unusable_scale(header)
     if wrong:
@@ -114,7 +115,7 @@ def unusable_scale(header: laspy.LasHeader) -> str:
     return ""
 
 
-def shortage(header: laspy.LasHeader, path: Path) -> str:
+def shortage(header: laspy.LasHeader, path: Place) -> str:
     """How far a file is too short for its points, by its length alone; empty where it is not."""
     size, start = path.stat().st_size, int(header.offset_to_point_data)
     if not header.are_points_compressed:
@@ -146,11 +147,15 @@ def attribute_names(header: laspy.LasHeader) -> list[str]:
     return [n for n in STANDARD if n in present] + extra
 
 
-def parts(reader: laspy.LasReader) -> Iterator[Part]:
-    """All points in the order of the file."""
+def parts(reader: laspy.LasReader, first: int, last: int) -> Iterator[Part]:
+    """The points from `first` up to before `last`, in the order of the file."""
     step = max(1, min(PART_POINTS, _PART_BYTES // reader.header.point_format.size))
-    for points in reader.chunk_iterator(step):
-        yield part_of(points)
+    if first:
+        reader.seek(first)
+    for at in range(first, last, step):
+        points = reader.read_points(min(step, last - at))
+        if len(points):
+            yield part_of(points)
 
 
 def part_of(points: laspy.ScaleAwarePointRecord) -> Part:

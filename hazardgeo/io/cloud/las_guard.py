@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import struct
-from pathlib import Path
 from typing import BinaryIO
 
 from laspy.copc import CopcInfoVlr
@@ -13,11 +11,12 @@ from hazardgeo.errors import FormatError
 from hazardgeo.io import files
 from hazardgeo.io.cloud import laz_layout, laz_repair
 from hazardgeo.io.cloud.laz_layout import Chunk, Layout
+from hazardgeo.io.remote import Place, Remote, raise_failure
 
 _NODE = struct.Struct("<iiiiQii")  # level, x, y, z, offset, bytes, points
 
 
-def require_plausible_header(path: Path) -> None:
+def require_plausible_header(path: Place) -> None:
     """FormatError where the header counts more records than the file holds, which a reader would wait for in vain."""
     try:
         with path.open("rb") as stream:
@@ -26,14 +25,16 @@ def require_plausible_header(path: Path) -> None:
         raise _refusal(path, error) from None
 
 
-def require_plausible(path: Path) -> None:
+def require_plausible(path: Place) -> None:
     """FormatError unless every number by which a reader of the points makes room for something fits what the file holds.
 
     These are the records of the header, the number of points, the table of chunks, the layers of every chunk, and the nodes of
     a COPC file. Only the heads of chunks are read, so that it takes far less time than reading. What passes can still be
     damaged: then its decoder says so, or its points are wrong. Of a file that was cut the message says how many of its points
-    `salvage_laz` can save.
+    `salvage_laz` can save. A file elsewhere is fetched whole, for it will be read whole.
     """
+    if isinstance(path, Remote):
+        path.fetch([(0, path.stat().st_size)])
     try:
         with path.open("rb") as stream:
             _require_header(stream)
@@ -46,7 +47,31 @@ def require_plausible(path: Path) -> None:
         raise _refusal(path, error) from None
 
 
-def _refusal(path: Path, error: BaseException) -> FormatError:
+def require_plausible_parts(path: Place) -> None:
+    """`require_plausible`, but for a COPC file its header alone: for reading nodes that `require_decodable` has looked at."""
+    try:
+        with path.open("rb") as stream:
+            _require_header(stream)
+            layout = laz_layout.layout_of(stream)
+    except laz_layout.DAMAGED as error:
+        raise _refusal(path, error) from None
+    if not (layout.record and layout.header.vlrs and isinstance(layout.header.vlrs[0], CopcInfoVlr)):
+        require_plausible(path)
+
+
+def require_decodable(path: Place, chunks: list[Chunk]) -> None:
+    """FormatError where a chunk does not hold what is said of it."""
+    try:
+        with path.open("rb") as stream:
+            layout = laz_layout.layout_of(stream)
+            for chunk in chunks:
+                laz_layout.require_decodable(stream, layout, chunk)
+    except laz_layout.DAMAGED as error:
+        raise _refusal(path, error) from None
+
+
+def _refusal(path: Place, error: BaseException) -> FormatError:
+    raise_failure(path)
     cut = laz_repair.found_cut(path)
     rest = "" if cut is None else f"; {cut.readable:,} of {cut.points:,} points are readable: salvage_laz(path, out) saves them"
     return FormatError(
@@ -59,7 +84,7 @@ def _require_header(stream: BinaryIO) -> None:
     head = laz_layout.require_header(stream)
     if head[25] >= 4 and len(head) >= 247:
         at, extended = struct.unpack_from("<QI", head, 235)
-        if laz_layout.end_of_extended_records(stream, at, extended, os.fstat(stream.fileno()).st_size) is None:
+        if laz_layout.end_of_extended_records(stream, at, extended, laz_layout.size_of(stream)) is None:
             raise FormatError("its extended records end behind the file")
 
 

@@ -83,6 +83,11 @@ def panics_as_errors() -> Iterator[None]:
         raise lazrs.LazrsError(f"its decoder has failed: {error}") from None
 
 
+def size_of(stream: BinaryIO) -> int:
+    """The size of what the stream reads, in bytes."""
+    return stream.seek(0, os.SEEK_END)
+
+
 def require_header(stream: BinaryIO) -> bytes:
     """The first bytes of a LAS file; FormatError for what is none, or counts more records than it has room for."""
     stream.seek(0)
@@ -90,7 +95,7 @@ def require_header(stream: BinaryIO) -> bytes:
     if not head.startswith(b"LASF") or len(head) < _SHORTEST_HEADER_BYTES:
         raise FormatError("it has no header of LAS")
     header_bytes, points_at, records = struct.unpack_from("<HII", head, 94)
-    if records * _RECORD_BYTES > max(min(points_at, os.fstat(stream.fileno()).st_size) - header_bytes, 0):
+    if records * _RECORD_BYTES > max(min(points_at, size_of(stream)) - header_bytes, 0):
         raise FormatError(f"its header counts {records:,} records, more than there is room for")
     return head
 
@@ -103,7 +108,7 @@ def layout_of(stream: BinaryIO) -> Layout:
     require_header(stream)
     stream.seek(0)
     header = laspy.LasHeader.read_from(stream)
-    file_bytes = os.fstat(stream.fileno()).st_size
+    file_bytes = size_of(stream)
     if not header.are_points_compressed:
         return Layout(header, b"", 0, 0, file_bytes)
     records = header.vlrs.extract("LasZipVlr")

@@ -20,6 +20,7 @@ from hazardgeo.errors import FormatError, HazardGeoError
 from hazardgeo.io import files
 from hazardgeo.io.cloud import laz_layout
 from hazardgeo.io.cloud.laz_layout import Chunk, Layout
+from hazardgeo.io.remote import Place, Remote
 
 _TABLE_AT = 1 << 50  # where no file has data, so that what is missing reads as an end and not as the table
 _STEP_POINTS = 1000
@@ -34,11 +35,13 @@ class Cut:
     readable: int
 
 
-def found_cut(path: Path) -> Cut | None:
+def found_cut(path: Place) -> Cut | None:
     """How far a cut LAS or LAZ file can be read; None for what is none, and where nothing can be read.
 
-    A LAZ file is decoded up to the cut, which takes as long as reading it.
+    A LAZ file is decoded up to the cut, which takes as long as reading it. Files elsewhere are not looked at.
     """
+    if isinstance(path, Remote):
+        return None
     try:
         with path.open("rb") as stream:
             layout = laz_layout.layout_of(stream)

@@ -16,6 +16,7 @@ from hazardgeo.cloud import PointCloud
 from hazardgeo.crs import Height
 from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, InputError
 from hazardgeo.io.reference import agreed_crs, agreed_height, require_plausible_place
+from hazardgeo.io.remote import Place
 
 PART_POINTS = 500_000
 COARSE_BEYOND = 1e5  # float32 is coarser than 1/128 from here on
@@ -225,7 +226,7 @@ def lost_points(found: Collected) -> list[str]:
     return [f"{found.lost:,} of {found.seen:,} points have no coordinates (or a fill value as height) and are left out"]
 
 
-def require_some(found: Collected, path: Path, wanted: Wanted) -> None:
+def require_some(found: Collected, path: Place, wanted: Wanted) -> None:
     """InputError where no point passes the filter, FormatError where no point has coordinates."""
     if len(found.xyz):
         return

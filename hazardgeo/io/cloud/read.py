@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import Any
 
 import laspy
@@ -16,10 +15,12 @@ from hazardgeo.cloud import PointCloud
 from hazardgeo.crs import Height
 from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, InputError
 from hazardgeo.io import files
-from hazardgeo.io.cloud import copc, e57, las, pcd, ply, ptx, xyz
+from hazardgeo.io.cloud import copc, e57, las, las_guard, pcd, ply, ptx, xyz
 from hazardgeo.io.cloud.las_reference import LasReference, reference_of
+from hazardgeo.io.cloud.laz_layout import Chunk
 from hazardgeo.io.cloud.points import Bounds, Part, Wanted, collect, lost_points, read_columns, require_some
 from hazardgeo.io.reference import agreed_crs, agreed_height, require_plausible_place
+from hazardgeo.io.remote import Place, Remote
 
 COLUMN_DOORS = {
     ".ply": ply.columns, ".pcd": pcd.columns, ".e57": e57.columns, ".pts": ptx.columns, ".ptx": ptx.columns,
@@ -27,7 +28,7 @@ COLUMN_DOORS = {
 
 
 def read_cloud(
-    path: str | Path,
+    path: str | Place,
     *,
     bounds: Bounds | None = None,
     classes: Collection[int] | None = None,
@@ -40,6 +41,8 @@ def read_cloud(
 
     `bounds` is (west, south, east, north) in the CRS of the file, edges included; `classes` are ASPRS codes (2 ground).
     Points are filtered while reading, so memory follows the result; of COPC files only the parts that `bounds` needs are read.
+    `path` can be the address (http, https, s3, gs, az) of a LAS, LAZ or COPC file: of COPC only these parts are fetched, of
+    others all of the file, into a temporary one.
     `resolution` is the spacing of points in metres that is enough: COPC files then give the levels of their octree that reach
     it, a thinned survey and not a measured surface; other files have no levels and refuse it. `offset` is added to the
     coordinates of the file, in its units, before anything else: for clouds in a local system whose origin is stated beside
@@ -67,32 +70,67 @@ def read_cloud(
     Raises FormatError for damaged, cut and empty files, CrsError where the CRS is missing, unusable or contradicts
     `crs`, HeightError where the height reference contradicts `height`, InputError where no point passes the filter.
     """
-    wanted = Wanted(bounds, classes, offset)
+    return _read(path, Wanted(bounds, classes, offset), resolution, crs, height)
+
+
+def read_range(
+    path: str | Place, points: slice, *, offset: tuple[float, float, float] = (0.0, 0.0, 0.0), crs: Any, height: Height | None
+) -> PointCloud:
+    """Some of the points of a LAS or LAZ file, by their place in it; there may be none. Errors are those of `read_cloud`."""
+    return _read(path, Wanted(offset=offset), None, crs, height, points)
+
+
+def read_block(
+    path: str | Place, bounds: Bounds, *, offset: tuple[float, float, float], crs: Any, height: Height | None
+) -> PointCloud:
+    """The points of a COPC file within bounds; there may be none. Errors are those of `read_cloud`."""
+    return _read(path, Wanted(bounds, offset=offset), None, crs, height, slice(None))
+
+
+def _read(
+    path: str | Place, wanted: Wanted, resolution: float | None, crs: Any, height: Height | None, points: slice | None = None
+) -> PointCloud:
+    """The wanted points, of those that `points` names: without it, it is an error when there are none."""
     if resolution is not None and not (np.isfinite(resolution) and resolution > 0):
         raise InputError(f"resolution={resolution} must be a spacing of points in metres, above 0.")
-    source = files.existing(path)
+    source = files.reachable(path)
     suffix = source.suffix.lower()
     if suffix in xyz.SUFFIXES:
         raise FormatError(f"{source} is text; read it with read_xyz(path, layout='x y z ...', crs='EPSG:...').")
     if suffix in COLUMN_DOORS:
         if resolution is not None:
             raise _no_levels(source)
-        return read_columns(COLUMN_DOORS[suffix](source), source, wanted, crs, height)
-    with las.opened(source) as reader:
+        local = files.existing(source)
+        return read_columns(COLUMN_DOORS[suffix](local), local, wanted, crs, height)
+    return _read_las(source, wanted, resolution, crs, height, points)
+
+
+def _read_las(
+    source: Place, wanted: Wanted, resolution: float | None, crs: Any, height: Height | None, points: slice | None
+) -> PointCloud:
+    partly = isinstance(source, Remote) and (wanted.bounds is not None or resolution is not None)
+    with las.opened(source, guard=las_guard.require_plausible_parts if partly else las_guard.require_plausible) as reader:
         header = reader.header
         las.require_usable(header, source)
         names = las.attribute_names(header)
-        reference = reference_of(header, offset)
+        reference = reference_of(header, wanted.offset)
         if reference.crs is None and crs is None and reference.notes:
             raise CrsError(f"{source}: {'; '.join(reference.notes)}. State the CRS with crs='EPSG:...'.")
-        agreed = agreed_crs(reference.crs, crs, source, bounds=_stated_bounds(header, offset))
+        agreed = agreed_crs(reference.crs, crs, source, bounds=_stated_bounds(header, wanted.offset))
         heights = agreed_height(reference.height, height, source) or Height()
-        parts, whole = _parts(reader, source, agreed, wanted, resolution)
+        first, last, _ = (points or slice(None)).indices(header.point_count)
+        if points and wanted.bounds is None:
+            parts, whole = las.parts(reader, first, last), True
+        else:
+            parts, whole = _parts(reader, source, agreed, wanted, resolution)
         found = collect(parts, names, wanted, _stated_limits(header))
-        if whole and found.seen < header.point_count:
+        if whole and found.seen < last - first:
             raise FormatError(
-                f"{source} is cut: it holds {found.seen:,} of {header.point_count:,} points; copy or download it again."
+                f"{source} is cut: it holds {first + found.seen:,} of {header.point_count:,} points; copy or download it again."
             )
+        if points and not len(found.xyz):
+            none = las.part_of(laspy.ScaleAwarePointRecord.empty(header.point_format, header.scales, header.offsets))
+            return PointCloud(found.xyz, agreed, {name: none.column(name) for name in names}, heights)
     require_some(found, source, wanted)
     odd = lost_points(found)
     if found.outside:
@@ -104,18 +142,18 @@ def read_cloud(
     require_plausible_place(cloud.bounds, agreed, source)
     odd.extend(_odd_reference(reference, agreed))
     if odd:
-        warnings.warn(f"{source}: {'; '.join(odd)}.", HazardGeoWarning, stacklevel=2)
+        warnings.warn(f"{source}: {'; '.join(odd)}.", HazardGeoWarning, stacklevel=4)
     return cloud
 
 
-def _no_levels(path: Path) -> InputError:
+def _no_levels(path: Place) -> InputError:
     return InputError(
         f"{path} is not COPC and has no levels to choose a resolution from; leave resolution= away and thin it later."
     )
 
 
 def _parts(
-    reader: laspy.LasReader, path: Path, crs: pyproj.CRS, wanted: Wanted, resolution: float | None
+    reader: laspy.LasReader, path: Place, crs: pyproj.CRS, wanted: Wanted, resolution: float | None
 ) -> tuple[Iterator[Part], bool]:
     """The points to look through, and whether these are all of the file."""
     header = reader.header
@@ -123,7 +161,7 @@ def _parts(
     if tree is None and resolution is not None:
         raise _no_levels(path)
     if tree is None or (resolution is None and wanted.bounds is None):
-        return las.parts(reader), True
+        return las.parts(reader, 0, header.point_count), True
     if resolution is not None and crs.is_geographic:
         raise CrsError(f"{path} is in degrees, where a resolution in metres has no meaning; leave resolution= away.")
     spacing = None if resolution is None else resolution / crs.axis_info[0].unit_conversion_factor
@@ -132,6 +170,9 @@ def _parts(
         east, north, _ = wanted.offset
         stored = (wanted.bounds[0] - east, wanted.bounds[1] - north, wanted.bounds[2] - east, wanted.bounds[3] - north)
     nodes = copc.nodes_of(path, header, tree, stored, spacing)
+    if isinstance(path, Remote):
+        path.fetch((n.at, n.at + n.size) for n in nodes)
+        las_guard.require_decodable(path, [Chunk(n.at, n.points, n.size) for n in nodes])
     laszip = bytes(header.vlrs.get("LasZipVlr")[0].record_data)
     return copc.parts(path, header, laszip, nodes), False
 

@@ -14,10 +14,11 @@ from hazardgeo.cloud import PointCloud
 from hazardgeo.crs import Height
 from hazardgeo.errors import CrsError, HazardGeoWarning, HeightError, InputError
 from hazardgeo.io.cloud.read import read_cloud
+from hazardgeo.io.remote import Place, located
 
 
 def read_clouds(
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Place],
     *,
     classes: Collection[int] | None = None,
     crs: Any = None,
@@ -33,10 +34,10 @@ def read_clouds(
     height reference, and what `read_cloud` raises: a file that is missing or damaged stops all, so that no part of the
     ground goes missing unnoticed.
     """
-    sources = [Path(path) for path in paths]
+    sources = [located(path) for path in paths]
     if not sources:
         raise InputError("there is no cloud to read; name at least one file.")
-    if len({source.resolve() for source in sources}) < len(sources):
+    if len({source.resolve() if isinstance(source, Path) else source for source in sources}) < len(sources):
         raise InputError(f"a file is named twice among {', '.join(s.name for s in sources)[:200]}; name each once.")
     clouds = [read_cloud(source, classes=classes, crs=crs, height=height, offset=offset) for source in sources]
     first = clouds[0]

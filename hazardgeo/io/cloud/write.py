@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -37,22 +38,36 @@ def write_cloud(cloud: PointCloud, path: str | Path) -> None:
     at all.
     Raises InputError for clouds that LAS cannot hold as they are and FormatError where the file cannot be written.
     """
+    if not len(cloud):
+        raise InputError("a cloud without points is not written; check the filter that left none.")
+    write_parts(lambda: iter([cloud]), path)
+
+
+def write_parts(parts: Callable[[], Iterator[PointCloud]], path: str | Path) -> None:
+    """Write clouds one after the other into one file, as `write_cloud` writes one that holds all their points.
+
+    `parts` is called twice; clouds without points are passed over. InputError where clouds differ in CRS, heights or
+    attributes, or where none has a point.
+    """
     target = files.require_suffix(path, (".las", ".laz"))
-    _require_writable(cloud)
-    header = _header(cloud)
+    header = _header(parts())
     with files.atomic(target) as temporary:
         try:
             with laspy.open(temporary, mode="w", header=header) as writer:
-                for first in range(0, len(cloud), _CHUNK_POINTS):
-                    writer.write_points(_record(cloud, header, slice(first, first + _CHUNK_POINTS)))
+                for record in _records(parts(), header):
+                    writer.write_points(record)
         except (LaspyException, lazrs.LazrsError) as error:
             raise FormatError(f"cannot write {target}: {files.one_line(error)}; check the free space.") from None
 
 
+def _records(parts: Iterator[PointCloud], header: laspy.LasHeader) -> Iterator[laspy.ScaleAwarePointRecord]:
+    for cloud in parts:
+        for first in range(0, len(cloud), _CHUNK_POINTS):
+            yield _record(cloud, header, slice(first, first + _CHUNK_POINTS))
+
+
 def _require_writable(cloud: PointCloud) -> None:
     """InputError for clouds and attributes that LAS cannot hold without loss."""
-    if not len(cloud):
-        raise InputError("a cloud without points is not written; check the filter that left none.")
     if not np.isfinite(cloud.xyz).all():
         raise InputError("the cloud has coordinates that are not finite, which LAS cannot hold; select the finite ones first.")
     for name, values in cloud.attributes.items():
@@ -73,26 +88,44 @@ def _require_writable(cloud: PointCloud) -> None:
             raise InputError(f"attribute {name!r} of {values.dtype} cannot be written to LAS; convert it to a number first.")
 
 
-def _header(cloud: PointCloud) -> laspy.LasHeader:
-    colour_format = 7 if set(COLOURS) & set(cloud.attributes) else 6
-    header = laspy.LasHeader(version="1.4", point_format=8 if "nir" in cloud.attributes else colour_format)
+def _header(parts: Iterator[PointCloud]) -> laspy.LasHeader:
+    """The header for all parts; InputError where they cannot be in one file."""
+    first: PointCloud | None = None
+    low, high, long_times = np.full(3, np.inf), np.full(3, -np.inf), False
+    for cloud in parts:
+        if not len(cloud):
+            continue
+        _require_writable(cloud)
+        first = first or cloud
+        _require_alike(first, cloud)
+        low, high = np.minimum(low, cloud.xyz.min(axis=0)), np.maximum(high, cloud.xyz.max(axis=0))
+        times = cloud.attributes.get("gps_time")
+        long_times |= times is not None and bool(((times < 0) | (times > _WEEK_S)).any())
+    if first is None:
+        raise InputError("a cloud without points is not written; check the filter that left none.")
+    colour_format = 7 if set(COLOURS) & set(first.attributes) else 6
+    header = laspy.LasHeader(version="1.4", point_format=8 if "nir" in first.attributes else colour_format)
     header.creation_date, header.generating_software, header.system_identifier = _WRITTEN_ON, "hazardgeo", "hazardgeo"
-    horizontal = _SCALE_DEGREES if cloud.crs.is_geographic else _SCALE_M
-    header.scales = np.array([horizontal, horizontal, _SCALE_M])
-    header.offsets = np.floor(cloud.xyz.min(axis=0))
-    steps = (cloud.xyz.max(axis=0) - header.offsets) / header.scales
-    if (steps > np.iinfo(np.int32).max).any():
-        raise InputError(f"the cloud spans {np.ptp(cloud.xyz, axis=0)}, too far for LAS at {header.scales}; split it first.")
-    for name, values in cloud.attributes.items():
+    horizontal = _SCALE_DEGREES if first.crs.is_geographic else _SCALE_M
+    header.scales, header.offsets = np.array([horizontal, horizontal, _SCALE_M]), np.floor(low)
+    if ((high - header.offsets) / header.scales > np.iinfo(np.int32).max).any():
+        raise InputError(f"the cloud spans {high - low}, too far for LAS at {header.scales}; split it first.")
+    for name, values in first.attributes.items():
         if name not in STANDARD:
             base = np.dtype("u1") if values.dtype == bool else values.dtype
             kind = base if values.ndim == 1 else np.dtype((base, (values.shape[1],)))
             header.add_extra_dim(laspy.ExtraBytesParams(name, kind))
-    times = cloud.attributes.get("gps_time")
-    if times is not None and ((times < 0) | (times > _WEEK_S)).any():
+    if long_times:
         header.global_encoding.gps_time_type = GpsTimeType.STANDARD
-    state_reference(header, cloud.crs, cloud.height)
+    state_reference(header, first.crs, first.height)
     return header
+
+
+def _require_alike(first: PointCloud, other: PointCloud) -> None:
+    """InputError unless both can be in one file."""
+    kinds = [{n: (v.dtype, v.shape[1:]) for n, v in cloud.attributes.items()} for cloud in (first, other)]
+    if first.crs != other.crs or first.height != other.height or kinds[0] != kinds[1]:
+        raise InputError("parts of one cloud differ in their CRS, heights or attributes, and cannot be one file.")
 
 
 def _record(cloud: PointCloud, header: laspy.LasHeader, rows: slice) -> laspy.ScaleAwarePointRecord:

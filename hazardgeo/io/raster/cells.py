@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from rasterio.windows import Window
 from hazardgeo.errors import FormatError, HazardGeoWarning, InputError
 from hazardgeo.io.raster import gaps as raster_gaps
 from hazardgeo.io.raster import record as raster_record
+from hazardgeo.io.remote import Place
 from hazardgeo.raster import UNKNOWN_CLASS, UNKNOWN_ID
 
 _HUGE = 1e30  # no quantity of ours is as large: fill values of netCDF, Arc and GDAL are
@@ -25,7 +25,7 @@ _EXACT_IN_FLOAT32, _EXACT_IN_FLOAT64 = 2**24, 2**53
 _BYTES_BESIDES = 16  # per cell: the masks, the surface that is made, and the copy that is turned
 
 
-def require_memory(dataset: DatasetReader, band: int, cells: int, path: Path) -> None:
+def require_memory(dataset: DatasetReader, band: int, cells: int, path: Place) -> None:
     """Raise InputError where so many cells, or one stored block of them, do not fit into the free memory."""
     size = np.dtype(dataset.dtypes[band - 1]).itemsize
     tall, wide = dataset.block_shapes[band - 1]
@@ -59,7 +59,7 @@ def colours(dataset: DatasetReader, band: int) -> dict[int, tuple[int, ...]]:
         return {}
 
 
-def read(dataset: DatasetReader, band: int, window: Window | None, kind: str, path: Path) -> NDArray[Any]:
+def read(dataset: DatasetReader, band: int, window: Window | None, kind: str, path: Place) -> NDArray[Any]:
     """The cells of `window`, unknown ones as NaN in surfaces, 255 in classes and 0 in ids; none without a window."""
     if window is None:
         return np.empty((0, 0), {"class": np.uint8, "id": np.int32, "mask": np.bool_}.get(kind, np.float32))
@@ -76,7 +76,7 @@ def read(dataset: DatasetReader, band: int, window: Window | None, kind: str, pa
     return _surface(raw, unknown, dataset.scales[band - 1], dataset.offsets[band - 1], path, exact=kind == "value")
 
 
-def _mask(raw: NDArray[Any], nodata: float | None, path: Path) -> NDArray[np.bool_]:
+def _mask(raw: NDArray[Any], nodata: float | None, path: Place) -> NDArray[np.bool_]:
     """A mask as `write_raster` stores it; FormatError for what it never writes, since a mask knows no unknown cells."""
     if nodata is not None or (raw > 1).any():
         said = f"declares {nodata:g} as nodata" if nodata is not None else f"holds the code {raw.max()}"
@@ -86,7 +86,7 @@ def _mask(raw: NDArray[Any], nodata: float | None, path: Path) -> NDArray[np.boo
     return np.asarray(raw == 1)
 
 
-def _unknown(dataset: DatasetReader, band: int, window: Window, raw: NDArray[Any], path: Path) -> NDArray[np.bool_]:
+def _unknown(dataset: DatasetReader, band: int, window: Window, raw: NDArray[Any], path: Place) -> NDArray[np.bool_]:
     """Cells that any of nodata, mask, alpha band or missing blocks says are empty: GDAL itself asks only the first of them."""
     unknown: NDArray[np.bool_] = dataset.read_masks(band, window=window) == 0
     unknown |= _equals(raw, dataset.nodatavals[band - 1])
@@ -113,7 +113,7 @@ def _equals(raw: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | bool
     return np.asarray(raw == int(nodata)) if nodata == int(nodata) and limits.min <= nodata <= limits.max else False
 
 
-def _fills(raw: NDArray[Any], unknown: NDArray[np.bool_], alone: bool, path: Path) -> NDArray[np.bool_]:
+def _fills(raw: NDArray[Any], unknown: NDArray[np.bool_], alone: bool, path: Place) -> NDArray[np.bool_]:
     """Cells that hold a usual fill value which the file does not declare.
 
     The value alone decides, and not its neighbours: so each cell reads the same in every window.
@@ -143,7 +143,7 @@ def _fills(raw: NDArray[Any], unknown: NDArray[np.bool_], alone: bool, path: Pat
 
 
 def _surface(
-    raw: NDArray[Any], unknown: NDArray[np.bool_], scale: float, offset: float, path: Path, *, exact: bool
+    raw: NDArray[Any], unknown: NDArray[np.bool_], scale: float, offset: float, path: Place, *, exact: bool
 ) -> NDArray[Any]:
     """Numbers as single precision, double where integers need it, or `exact` in the precision that they are stored in."""
     if not (np.isfinite(scale) and np.isfinite(offset) and scale != 0):

@@ -15,6 +15,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from hazardgeo.errors import FormatError
+from hazardgeo.io.remote import Place
 
 _MAGIC, _HEAD = 512, 2**24
 _NETCDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
@@ -140,7 +141,7 @@ class _NetcdfHeader:
         return begin, math.prod(shape[1:] if is_record else shape) * size, is_record
 
 
-def unwritten(dataset: DatasetReader, band: int, window: Window, path: Path) -> NDArray[np.bool_] | None:
+def unwritten(dataset: DatasetReader, band: int, window: Window, path: Place) -> NDArray[np.bool_] | None:
     """The cells of `window` that no block or source of the file holds, where nothing else says so; None for none."""
     says_unknown = dataset.nodata is not None or MaskFlags.all_valid not in dataset.mask_flag_enums[band - 1]
     if says_unknown or ColorInterp.alpha in dataset.colorinterp:
@@ -188,7 +189,7 @@ def _mark_empty_blocks(missing: NDArray[np.bool_], dataset: DatasetReader, band:
                 missing[max(r, 0) : r + tall, max(c, 0) : c + wide] = True
 
 
-def _mark_uncovered(missing: NDArray[np.bool_], dataset: DatasetReader, band: int, window: Window, path: Path) -> None:
+def _mark_uncovered(missing: NDArray[np.bool_], dataset: DatasetReader, band: int, window: Window, path: Place) -> None:
     """Cells of a virtual raster under none of its sources; FormatError where its sources leave out cells of their own."""
     root = ET.fromstring(dataset.tags(ns="xml:VRT")["xml:VRT"])
     bands = root.findall("VRTRasterBand")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pyproj
@@ -26,6 +25,7 @@ from hazardgeo.io.raster.record import Record
 from hazardgeo.io.raster.turn import Resampled, Resampling, Turned
 from hazardgeo.io.raster.write import write_raster
 from hazardgeo.io.reference import agreed_crs, agreed_height, require_plausible_place
+from hazardgeo.io.remote import Place
 from hazardgeo.raster import UNKNOWN_CLASS, ClassLabel, Raster
 
 __all__ = ["raster_grid", "read_raster", "write_raster"]
@@ -34,7 +34,7 @@ _EDGE_SLACK_CELLS = 1e-6
 
 
 def read_raster(
-    path: str | Path,
+    path: str | Place,
     *,
     band: int | None = None,
     layer: str | None = None,
@@ -47,8 +47,11 @@ def read_raster(
 ) -> Raster:
     """One band of a raster file, with unknown cells as NaN (255 in class rasters, 0 in id rasters).
 
-    Reads any GDAL format, also the one raster in a .zip or .gz, and virtual rasters of local files; nothing is ever
-    fetched from a network. `band` counts from 1; without it the first is read, and a HazardGeoWarning names the others.
+    Reads any GDAL format, also the one raster in a .zip or .gz, and virtual rasters of local files. `path` can be the
+    address (http, https, s3, gs, az) of one GeoTIFF: then the blocks that `window` needs are fetched, of this file alone;
+    what lies beside it (.msk, .aux.xml, .tfw) is not looked at. Nothing that a file names is fetched.
+
+    `band` counts from 1; without it the first is read, and a HazardGeoWarning names the others.
     `layer` chooses a variable of a netCDF or HDF file. `window` is (west, south, east, north) in the CRS of the file: the
     cells that overlap it are read, cut to the file, and no others. `crs`, `unit` and `height` state what the file does
     not say; `name` defaults to its own name.
@@ -63,12 +66,12 @@ def read_raster(
     Files stored south up, mirrored or turned by a right angle are turned exactly. Others that are not north up need
     `resampling`: "bilinear" for surfaces, "nearest" for classes; cells keep their size, and the tag "resampled" says it.
 
-    Raises FormatError for files that cannot be read, or not without a network; CrsError for a CRS that is missing,
+    Raises FormatError for files that cannot be read or reached, or name others in a network; CrsError for a CRS that is missing,
     contradicts `crs`, or cannot be where the file lies; HeightError for a contradictory height reference; InputError for
     a window outside the file, another length unit than `unit`, more cells than the memory holds, and turned or
     ungeoreferenced rasters.
     """
-    source = files.existing(path)
+    source = files.reachable(path)
     with raster_source.opened(source, layer) as dataset:
         _require_georeference(dataset, source)
         chosen = _band(dataset, band, source)
@@ -102,16 +105,16 @@ def read_raster(
         )
 
 
-def raster_grid(path: str | Path, *, layer: str | None = None, crs: Any = None, resampling: Resampling | None = None) -> Grid:
+def raster_grid(path: str | Place, *, layer: str | None = None, crs: Any = None, resampling: Resampling | None = None) -> Grid:
     """The grid of a raster file, from its header alone. Arguments and errors are those of `read_raster`."""
-    source = files.existing(path)
+    source = files.reachable(path)
     with raster_source.opened(source, layer) as dataset:
         _require_georeference(dataset, source)
         agreed, _ = _reference(dataset, raster_record.stored(dataset), crs, source)
         return raster_turn.place(dataset.transform, dataset.shape, agreed, resampling, source).grid
 
 
-def _band(dataset: DatasetReader, band: int | None, path: Path) -> int:
+def _band(dataset: DatasetReader, band: int | None, path: Place) -> int:
     """The band to read; without a choice the first, and a warning where there are others."""
     bands = raster_cells.data_bands(dataset)
     chosen = band if band is not None else bands[0] if bands else 1
@@ -127,7 +130,7 @@ def _band(dataset: DatasetReader, band: int | None, path: Path) -> int:
     return chosen
 
 
-def _require_georeference(dataset: DatasetReader, path: Path) -> None:
+def _require_georeference(dataset: DatasetReader, path: Place) -> None:
     """Raise InputError where the file does not say where its cells lie."""
     if dataset.transform != Affine.identity():
         return
@@ -138,7 +141,7 @@ def _require_georeference(dataset: DatasetReader, path: Path) -> None:
     raise InputError(f"{path} has no georeference (only rows and columns); georeference it first, or add its world file.")
 
 
-def _reference(dataset: DatasetReader, record: Record | None, stated: Any, path: Path) -> tuple[pyproj.CRS, Height | None]:
+def _reference(dataset: DatasetReader, record: Record | None, stated: Any, path: Place) -> tuple[pyproj.CRS, Height | None]:
     """The agreed CRS, and the height reference that the file says, None where it says none."""
     stored, height = None, None
     if dataset.crs is not None:
@@ -181,13 +184,13 @@ def _centres(grid: Grid) -> tuple[float, float, float, float]:
     return west + width / 2, south + tall / 2, east - width / 2, north - tall / 2
 
 
-def _require_surface(dataset: DatasetReader, band: int, kind: str, resampling: Resampling | None, path: Path) -> None:
+def _require_surface(dataset: DatasetReader, band: int, kind: str, resampling: Resampling | None, path: Place) -> None:
     """Raise InputError for codes that would be averaged."""
     if resampling == "bilinear" and (kind in ("class", "id", "mask") or raster_cells.colours(dataset, band)):
         raise InputError(f"{path} holds codes, which cannot be averaged; use resampling='nearest'.")
 
 
-def _block(grid: Grid, bounds: tuple[float, float, float, float] | None, path: Path) -> tuple[slice, slice]:
+def _block(grid: Grid, bounds: tuple[float, float, float, float] | None, path: Place) -> tuple[slice, slice]:
     """Rows and columns of the cells that overlap `bounds` with more than an edge; all without bounds."""
     if bounds is None:
         return slice(0, grid.shape[0]), slice(0, grid.shape[1])

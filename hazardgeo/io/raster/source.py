@@ -16,7 +16,9 @@ from rasterio.io import DatasetReader
 from hazardgeo.errors import FormatError, HazardGeoWarning, InputError
 from hazardgeo.io import files
 from hazardgeo.io.raster import gaps as raster_gaps
+from hazardgeo.io.raster import ranges as raster_ranges
 from hazardgeo.io.raster import reference as raster_reference
+from hazardgeo.io.remote import Place, Remote, raise_failure
 
 _REMOTE_DRIVERS = frozenset((
     "WMS", "WMTS", "WCS", "OGCAPI", "STACTA", "STACIT", "GTI", "HTTP", "EEDA", "EEDAI", "PLMOSAIC", "DAAS", "MRF",
@@ -41,19 +43,35 @@ _SHOWN = 8
 
 
 @contextmanager
-def opened(path: Path, layer: str | None) -> Iterator[DatasetReader]:
+def opened(path: Place, layer: str | None) -> Iterator[DatasetReader]:
     """The open dataset; GDAL's own errors, there and while reading, become a FormatError of one line."""
     try:
         with rasterio.Env(**_SETTINGS):
-            raster_reference.require_local(path)
-            with _chosen(_name(path), layer, path) as dataset:
-                _require_local_whole(dataset, path)
+            with _elsewhere(path, layer) if isinstance(path, Remote) else _here(path, layer) as dataset:
                 yield dataset
+            raise_failure(path)
     except (RasterioError, CRSError, CPLE_BaseError) as error:
+        raise_failure(path)
         reason = files.one_line(error.__cause__ or error)
         raise FormatError(f"{path} cannot be read as a raster: {reason}; check or fetch it again.") from None
     except MemoryError:
         raise InputError(f"{path} does not fit into the memory; read a part of it with window=.") from None
+
+
+@contextmanager
+def _here(path: Path, layer: str | None) -> Iterator[DatasetReader]:
+    raster_reference.require_local(path)
+    with _chosen(_name(path), layer, path) as dataset:
+        _require_local_whole(dataset, path)
+        yield dataset
+
+
+@contextmanager
+def _elsewhere(remote: Remote, layer: str | None) -> Iterator[DatasetReader]:
+    if layer is not None:
+        raise FormatError(f"{remote}: layers are not read from an address; download it first.")
+    with _quietly(), raster_ranges.opened(remote) as dataset:
+        yield dataset
 
 
 @contextmanager
@@ -65,7 +83,7 @@ def _chosen(name: str, layer: str | None, path: Path) -> Iterator[DatasetReader]
         if layer is None or (dataset.count == 1 and not layers and dataset.tags(1).get("NETCDF_VARNAME") == layer):
             if len(layers) > 1:
                 message = f"{path} {_holds(layers)}; the first is read: choose another with layer=."
-                warnings.warn(message, HazardGeoWarning, stacklevel=6)
+                warnings.warn(message, HazardGeoWarning, stacklevel=7)
             yield dataset
             return
         if layer not in layers:
@@ -85,10 +103,16 @@ def _require_local_whole(dataset: DatasetReader, path: Path) -> None:
 
 
 def _open(name: str) -> DatasetReader:
+    with _quietly():
+        return rasterio.open(name)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # read_raster says it better
         warnings.simplefilter("ignore", RuntimeWarning)  # nodata beyond the type, which rasterio compares in that type
-        return rasterio.open(name)
+        yield
 
 
 def _label(subdataset: str, name: str) -> str:

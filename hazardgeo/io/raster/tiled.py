@@ -23,6 +23,7 @@ from hazardgeo.io import files
 from hazardgeo.io.raster import record as raster_record
 from hazardgeo.io.raster import write as raster_write
 from hazardgeo.io.raster.read import raster_grid, read_raster
+from hazardgeo.io.remote import Place, Remote, located
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import Tile
 
@@ -33,12 +34,15 @@ _CACHE_MB = 256
 class RasterFile:
     """A raster file as a source of tiles: opened for each block, never as a whole. Options are those of `read_raster`."""
 
-    path: Path
+    path: str | Place
     band: int | None = None
     layer: str | None = None
     crs: Any = None
     unit: str = ""
     height: Height | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", located(self.path))
 
     @cached_property
     def grid(self) -> Grid:
@@ -47,13 +51,19 @@ class RasterFile:
 
     @property
     def key(self) -> str:
-        """How the file is read, and the size and times of change of it and of the files beside it that share its name."""
-        path = self.path
+        """How the file is read, and the size and times of change of it and of the files beside it that share its name.
+
+        Of a file elsewhere: its address, size, and what its server says of its version (ETag, Last-Modified) at this moment.
+        """
+        how = [self.band, self.layer, str(self.crs), self.unit, str(self.height)]
+        path = located(self.path)
+        if isinstance(path, Remote):
+            return json.dumps([str(path), path.anew().version, *how])
         beside = sorted(p for p in path.parent.iterdir() if p.stem == path.stem or p.name.startswith(f"{path.name}."))
         found = [
             (p.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino) for p in beside for about in [p.stat()]
         ]
-        return json.dumps([found, self.band, self.layer, str(self.crs), self.unit, str(self.height)])
+        return json.dumps([found, *how])
 
     def read(self, block: Grid) -> Raster:
         """The cells of the block, which must be a part of the grid."""

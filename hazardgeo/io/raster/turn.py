@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,13 +14,14 @@ from rasterio.windows import Window
 
 from hazardgeo.errors import InputError
 from hazardgeo.grid import TOLERANCE_CELLS, Grid
+from hazardgeo.io.remote import Place
 
 Resampling = Literal["nearest", "bilinear"]
 _STRIP_CELLS = 2**20
 
 
 def place(
-    transform: Affine, shape: tuple[int, int], crs: pyproj.CRS, resampling: Resampling | None, path: Path
+    transform: Affine, shape: tuple[int, int], crs: pyproj.CRS, resampling: Resampling | None, path: Place
 ) -> Turned | Resampled:
     """How a file of this transform lies; InputError for cells without a size, and turned ones without `resampling`."""
     a, b, c, d, e, f = transform[:6]

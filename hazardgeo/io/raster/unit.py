@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pyproj
 from pyproj.exceptions import CRSError as PyprojError
 
 from hazardgeo.errors import InputError
+from hazardgeo.io.remote import Place
 
 _NAMES = {
     "metre": "m", "meter": "m", "metres": "m", "meters": "m", "m": "m",
@@ -49,7 +49,7 @@ def contradict(a: str, b: str) -> bool:
     return a in _LENGTHS and b in _LENGTHS and a != b
 
 
-def agreed(band: str, vertical: str, stated: str, path: Path) -> str:
+def agreed(band: str, vertical: str, stated: str, path: Place) -> str:
     """The stated unit, else that of the band, else feet where the vertical CRS is in feet.
 
     Two different units of length are an error and not a choice, but for a file that contradicts itself: there the

@@ -1,0 +1,188 @@
+"""Single steps on files of any size: read by parts, worked on tile by tile on any executor, written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hazardgeo import io, scan, terrain, tiles
+from hazardgeo.errors import FormatError
+from hazardgeo.raster import Raster
+from hazardgeo.tiles import CloudSource, Executor
+from hazardgeo.tiles.engine import Report
+
+Clouds = str | Path | Sequence[str | Path]
+_ALL = None
+_FOR_CELLS = ("classification", "withheld")
+GROUND_JOB_BYTES = 700_000_000  # seen with tiles of two million points
+RASTER_JOB_BYTES = 300_000_000  # seen with tiles of 2048 x 2048 cells
+
+
+def ground(  # noqa: PLR0913 - all are options of the filter, named
+    clouds: Clouds,
+    *,
+    out: str | Path,
+    cell_m: float = 1.0,
+    slope: float = 0.15,
+    window_m: float = 18.0,
+    threshold_m: float = 0.5,
+    scalar: float = 1.25,
+    max_gap_m: float = 5.0,
+    max_cover_m: float = 20.0,
+    executor: Executor | None = None,
+    report: Report | None = None,
+    **reading: Any,
+) -> dict[str, Path]:
+    """The ground of a scan of any size: `ground.laz`, `dtm.tif` and `dsm.tif` in the folder `out`, and their paths.
+
+    `clouds` is one file or several that are one scan, by path or URL, larger than the memory where they are LAS, LAZ or
+    COPC. The result is that of `scan.classify_ground`, `scan.dtm` and `scan.dsm` on the whole, to the last bit, and their
+    options are these; points are written tile by tile, to the millimetre. `reading` takes `crs`, `height` and `offset` of
+    `read_cloud`, the `executor` is one of `hazardgeo.tiles` (this process unless given), and `report` is called with a
+    `tiles.Progress`. Work lies in `out` until all is done: after an interruption the same call goes on from there. Errors
+    are those of these functions and of `tiles.map`.
+    """
+    folder = _folder(out)
+    made = {"cloud": folder / "ground.laz", "dtm": folder / "dtm.tif", "dsm": folder / "dsm.tif"}
+    sinks = scan.GroundSinks(io.CloudParts(made["cloud"]), io.RasterParts(made["dtm"]), io.RasterParts(made["dsm"]))
+    job = {"executor": executor or tiles.InProcess(), "report": report}
+    with _points(clouds, folder, _ALL, reading, job) as source:
+        scan.ground_and_surfaces(
+            source,
+            sinks,
+            work_folder=folder / ".ground",
+            cell_m=cell_m,
+            slope=slope,
+            window_m=window_m,
+            threshold_m=threshold_m,
+            scalar=scalar,
+            max_gap_m=max_gap_m,
+            max_cover_m=max_cover_m,
+            **job,
+        )
+    return made
+
+
+def surface(
+    clouds: Clouds,
+    *,
+    out: str | Path,
+    cell_m: float = 1.0,
+    statistic: str = "highest",
+    executor: Executor | None = None,
+    report: Report | None = None,
+    **reading: Any,
+) -> Path:
+    """A cloud of any size as a raster `out` (.tif): the "highest", "lowest" or "mean" elevation of each cell, or the "count".
+
+    Points that are withheld or noise do not count. Arguments and errors are those of `ground` and `scan.cell_statistic`.
+    """
+    target = Path(out)
+    job = {"executor": executor or tiles.InProcess(), "report": report}
+    _folder(target.parent)
+    with _points(clouds, target.parent, _FOR_CELLS, reading, job, name=target.stem) as source:
+        scan.cell_statistic(source, io.RasterParts(target), cell_m=cell_m, statistic=statistic, **job)
+    return target
+
+
+def slope(
+    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
+) -> Path:
+    """`terrain.slope` of a raster of any size, by path or URL, as a raster `out` (.tif). `reading` is that of `io.RasterFile`."""
+    return _stencil(terrain.slope, dem, out, executor, report, reading)
+
+
+def aspect(
+    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
+) -> Path:
+    """`terrain.aspect` of a raster of any size, as `slope`."""
+    return _stencil(terrain.aspect, dem, out, executor, report, reading)
+
+
+def hillshade(
+    dem: str | Path,
+    *,
+    out: str | Path,
+    azimuth_deg: float = 315.0,
+    altitude_deg: float = 45.0,
+    executor: Executor | None = None,
+    report: Report | None = None,
+    **reading: Any,
+) -> Path:
+    """`terrain.hillshade` of a raster of any size, as `slope`."""
+    options = {"azimuth_deg": azimuth_deg, "altitude_deg": altitude_deg}
+    return _stencil(terrain.hillshade, dem, out, executor, report, reading, options=options)
+
+
+def fill(
+    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
+) -> Path:
+    """`terrain.fill` of a raster of any size, as `slope`."""
+    return _flow(tiles.fill_depressions, io.RasterFile(dem, **reading), out, executor, report)
+
+
+def flow_direction(
+    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
+) -> Path:
+    """`terrain.flow_direction` of a raster of any size, as `slope`."""
+    return _flow(tiles.flow_direction, io.RasterFile(dem, **reading), out, executor, report)
+
+
+def flow_accumulation(
+    directions: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
+) -> Path:
+    """`terrain.flow_accumulation` of a raster of any size, from what `flow_direction` wrote, as `slope`."""
+    return _flow(tiles.accumulate, io.RasterFile(directions, **reading), out, executor, report)
+
+
+def _flow(
+    function: Callable[..., None], source: io.RasterFile, out: str | Path, executor: Executor | None, report: Report | None
+) -> Path:
+    target = Path(out)
+    folder = _folder(target.parent) / f".{target.stem}.flow"
+    function(source, io.RasterParts(target), work_folder=folder, executor=executor or tiles.InProcess(), report=report)
+    return target
+
+
+def _stencil(
+    function: Callable[..., Raster],
+    dem: str | Path,
+    out: str | Path,
+    executor: Executor | None,
+    report: Report | None,
+    reading: dict[str, Any],
+    *,
+    options: dict[str, Any] | None = None,
+) -> Path:
+    """A function of 3 x 3 cells."""
+    target = Path(out)
+    _folder(target.parent)
+    source = {"dem": io.RasterFile(dem, **reading)}
+    job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report, "options": options or {}}
+    tiles.map(function, source, io.RasterParts(target), halo=1, **job)
+    return target
+
+
+def _folder(out: str | Path) -> Path:
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FormatError(f"cannot make the folder {folder}: {error.strerror}; choose another.") from None
+    return folder
+
+
+@contextmanager
+def _points(
+    clouds: Clouds,
+    folder: Path,
+    attributes: Sequence[str] | None,
+    reading: dict[str, Any],
+    job: dict[str, Any],
+    *,
+    name: str = "points",
+) -> Iterator[CloudSource]:
+    with io.cloud_source(clouds, work_folder=folder / f".{name}.points", attributes=attributes, **reading, **job) as source:
+        yield source
