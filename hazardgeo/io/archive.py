@@ -25,9 +25,12 @@ def entries(path: Path, *, largest_bytes: int = LARGEST_BYTES) -> list[zipfile.Z
     """The files in a ZIP, without unpacking. FormatError for damaged, protected and far too large ones."""
     try:
         with zipfile.ZipFile(path) as opened:
-            found = [entry for entry in opened.infolist() if not entry.is_dir()]
+            listed = opened.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise FormatError(f"{path} is a damaged or cut ZIP file: {files.one_line(error)}; fetch it again.") from None
+    if not all(entry.filename for entry in listed):
+        raise FormatError(f"{path} is a damaged ZIP file: it holds a file without a name; fetch it again.")
+    found = [entry for entry in listed if not entry.is_dir()]
     if any(entry.flag_bits & _ENCRYPTED for entry in found):
         raise FormatError(f"{path} is protected by a password; save it without one.")
     unpacked, packed = sum(e.file_size for e in found), sum(e.compress_size for e in found)

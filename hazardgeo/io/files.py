@@ -35,7 +35,7 @@ def existing(path: str | Place) -> Path:
         raise _elsewhere(found)
     try:
         if not found.exists():
-            if _MADE_OF_ADDRESS.match(str(found)):
+            if is_address(found):
                 raise _elsewhere(Remote(_MADE_OF_ADDRESS.sub(r"\1://", str(found))))
             raise FormatError(f"{found} does not exist; check the path.")
         if found.is_dir():
@@ -54,6 +54,11 @@ def existing(path: str | Place) -> Path:
 
 def _elsewhere(remote: Remote) -> FormatError:
     return FormatError(f"{remote} is an address; only GeoTIFF, LAS, LAZ and COPC are read from there: download it first.")
+
+
+def is_address(path: str | Path) -> bool:
+    """True for an address, also for one that was made a Path of."""
+    return bool(_MADE_OF_ADDRESS.match(str(path)))
 
 
 def reachable(path: str | Place) -> Place:

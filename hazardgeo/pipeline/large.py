@@ -9,6 +9,8 @@ from typing import Any
 
 from hazardgeo import io, scan, terrain, tiles
 from hazardgeo.errors import FormatError
+from hazardgeo.io.files import is_address
+from hazardgeo.io.remote import Place, located
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import CloudSource, Executor
 from hazardgeo.tiles.engine import Report
@@ -16,7 +18,7 @@ from hazardgeo.tiles.engine import Report
 Clouds = str | Path | Sequence[str | Path]
 _ALL = None
 _FOR_CELLS = ("classification", "withheld")
-GROUND_JOB_BYTES = 700_000_000  # seen with tiles of two million points
+GROUND_JOB_BYTES = 700_000_000  # seen with tiles of a million points
 RASTER_JOB_BYTES = 300_000_000  # seen with tiles of 2048 x 2048 cells
 
 
@@ -79,9 +81,8 @@ def surface(
 
     Points that are withheld or noise do not count. Arguments and errors are those of `ground` and `scan.cell_statistic`.
     """
-    target = Path(out)
+    target = _target(out)
     job = {"executor": executor or tiles.InProcess(), "report": report}
-    _folder(target.parent)
     with _points(clouds, target.parent, _FOR_CELLS, reading, job, name=target.stem) as source:
         scan.cell_statistic(source, io.RasterParts(target), cell_m=cell_m, statistic=statistic, **job)
     return target
@@ -120,28 +121,28 @@ def fill(
     dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
 ) -> Path:
     """`terrain.fill` of a raster of any size, as `slope`."""
-    return _flow(tiles.fill_depressions, io.RasterFile(dem, **reading), out, executor, report)
+    return _flow(tiles.fill_depressions, io.RasterFile(_whole(dem), **reading), out, executor, report)
 
 
 def flow_direction(
     dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
 ) -> Path:
     """`terrain.flow_direction` of a raster of any size, as `slope`."""
-    return _flow(tiles.flow_direction, io.RasterFile(dem, **reading), out, executor, report)
+    return _flow(tiles.flow_direction, io.RasterFile(_whole(dem), **reading), out, executor, report)
 
 
 def flow_accumulation(
     directions: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
 ) -> Path:
     """`terrain.flow_accumulation` of a raster of any size, from what `flow_direction` wrote, as `slope`."""
-    return _flow(tiles.accumulate, io.RasterFile(directions, **reading), out, executor, report)
+    return _flow(tiles.accumulate, io.RasterFile(_whole(directions), **reading), out, executor, report)
 
 
 def _flow(
     function: Callable[..., None], source: io.RasterFile, out: str | Path, executor: Executor | None, report: Report | None
 ) -> Path:
-    target = Path(out)
-    folder = _folder(target.parent) / f".{target.stem}.flow"
+    target = _target(out)
+    folder = target.with_name(f".{target.stem}.flow")
     function(source, io.RasterParts(target), work_folder=folder, executor=executor or tiles.InProcess(), report=report)
     return target
 
@@ -157,21 +158,36 @@ def _stencil(
     options: dict[str, Any] | None = None,
 ) -> Path:
     """A function of 3 x 3 cells."""
-    target = Path(out)
-    _folder(target.parent)
-    source = {"dem": io.RasterFile(dem, **reading)}
+    target = _target(out)
+    source = {"dem": io.RasterFile(_whole(dem), **reading)}
     job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report, "options": options or {}}
     tiles.map(function, source, io.RasterParts(target), halo=1, **job)
     return target
 
 
 def _folder(out: str | Path) -> Path:
-    folder = Path(out)
+    """The folder, made where it is not there, by its whole path: workers start in folders of their own."""
+    if is_address(out):
+        raise FormatError(f"{out} is an address; results are written to folders: name one here, or one that is shared.")
+    folder = Path(out).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FormatError(f"cannot make the folder {folder}: {error.strerror}; choose another.") from None
     return folder
+
+
+def _target(out: str | Path) -> Path:
+    """Where a raster is written; its folder is made."""
+    target = Path(out)
+    _folder(out if is_address(out) else target.parent)
+    return target.absolute()
+
+
+def _whole(path: str | Path) -> str | Place:
+    """The path from the root, or the address."""
+    place = located(path)
+    return place.absolute() if isinstance(place, Path) else place
 
 
 @contextmanager
@@ -184,5 +200,8 @@ def _points(
     *,
     name: str = "points",
 ) -> Iterator[CloudSource]:
-    with io.cloud_source(clouds, work_folder=folder / f".{name}.points", attributes=attributes, **reading, **job) as source:
+    several = [clouds] if isinstance(clouds, str | Path) else clouds
+    with io.cloud_source(
+        [_whole(c) for c in several], work_folder=folder / f".{name}.points", attributes=attributes, **reading, **job
+    ) as source:
         yield source

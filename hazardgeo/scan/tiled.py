@@ -25,7 +25,7 @@ from hazardgeo.tiles.engine import Partial
 from hazardgeo.tiles.folder import discard
 from hazardgeo.tiles.points import cells_of, grid_over
 
-_TILE_POINTS = 2_000_000
+_TILE_POINTS = 1_000_000
 _SMALLEST_TILE, _LARGEST_TILE = 128, 2048
 STATISTICS = ("highest", "lowest", "mean", "count")
 
@@ -42,7 +42,7 @@ def grid_of(cloud: CloudSource, cell_m: float) -> Grid:
 
 
 def tile_cells_for(cloud: CloudSource, grid: Grid) -> int:
-    """The side of tiles that hold some two million points, in cells."""
+    """The side of tiles that hold some million points, in cells."""
     cells = grid.shape[0] * grid.shape[1]
     side = math.sqrt(_TILE_POINTS * cells / max(cloud.points, 1))
     return int(min(max(2 ** round(math.log2(side)), _SMALLEST_TILE), _LARGEST_TILE))

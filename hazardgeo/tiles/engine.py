@@ -22,7 +22,7 @@ from hazardgeo.errors import ConfigError, FormatError, HazardGeoError, HazardGeo
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
 from hazardgeo.tiles.call import Call, Executor, InProcess
-from hazardgeo.tiles.folder import claim, discard, held, remember_said, said_before
+from hazardgeo.tiles.folder import claim, discard, held, key_of, remember_said, require_claimed, said_before
 from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
 from hazardgeo.tiles.points import within
 
@@ -148,8 +148,9 @@ def map(  # noqa: A001 - tiles.map is what it is
     with held(*(sink.work_folder() for sink in named.values())):
         folders = {name: work_in(sink.work_folder(), work, sources, whole, "tiles") for name, sink in named.items()}
         open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
+        places = {name: (folder, key_of(folder)) for name, folder in folders.items()}
         calls = (
-            Call(t.name, _write_tile, (work.function, work.options, dict(sources), named, folders, whole, t)) for t in open_tiles
+            Call(t.name, _write_tile, (work.function, work.options, dict(sources), named, places, whole, t)) for t in open_tiles
         )
         keys = {name: source.key for name, source in sources.items()}
         perform_all(calls, work, next(iter(folders.values())), done=len(tiles) - len(open_tiles), tiles=len(tiles))
@@ -191,7 +192,8 @@ def map_reduce(
 def compute_parts(work: Job, sources: Mapping[str, Source], grid: Grid, tiles: list[Tile], folder: Path) -> None:
     """Have the parts of all tiles in `folder`, those that are there already as they are."""
     open_tiles = [t for t in tiles if not part_path(folder, t).exists()]
-    calls = (Call(t.name, _save_part, (work.function, work.options, dict(sources), folder, grid, t)) for t in open_tiles)
+    place = folder, key_of(folder)
+    calls = (Call(t.name, _save_part, (work.function, work.options, dict(sources), place, grid, t)) for t in open_tiles)
     keys = {name: source.key for name, source in sources.items()}
     perform_all(calls, work, folder, done=len(tiles) - len(open_tiles), tiles=len(tiles))
     require_unchanged(sources, keys)
@@ -272,7 +274,7 @@ def _write_tile(
     options: Options,
     sources: Mapping[str, Source],
     sinks: Mapping[str, Sink[Any]],
-    folders: Mapping[str, Path],
+    places: Mapping[str, tuple[Path, str]],
     grid: Grid,
     tile: Tile,
 ) -> tuple[str, ...]:
@@ -281,7 +283,9 @@ def _write_tile(
     for name, sink in sinks.items():
         if name not in results:
             raise ConfigError(f"{function.__qualname__} returns {', '.join(results)}, but a sink is for {name!r}.")
-        sink.write(folders[name], tile, _core(results[name], grid, tile))
+        core, (folder, key) = _core(results[name], grid, tile), places[name]
+        require_claimed(folder, key)
+        sink.write(folder, tile, core)
     return said
 
 
@@ -294,10 +298,16 @@ def _core(result: Raster | PointCloud, grid: Grid, tile: Tile) -> Raster | Point
 
 
 def _save_part(
-    function: Callable[..., Partial], options: Options, sources: Mapping[str, Source], folder: Path, grid: Grid, tile: Tile
+    function: Callable[..., Partial],
+    options: Options,
+    sources: Mapping[str, Source],
+    place: tuple[Path, str],
+    grid: Grid,
+    tile: Tile,
 ) -> tuple[str, ...]:
     part, said = apply(function, options, sources, grid, tile)
-    write_part(folder, tile, part)
+    require_claimed(*place)
+    write_part(place[0], tile, part)
     return said
 
 

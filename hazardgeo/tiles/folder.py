@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hazardgeo.errors import FormatError, HazardGeoError
+from hazardgeo.errors import FormatError, HazardGeoError, TileError
 from hazardgeo.tiles import lock
 from hazardgeo.tiles.code import code_hash
 
@@ -61,6 +61,20 @@ def claim(folder: Path, functions: tuple[Callable[..., Any], ...], options: Mapp
     except OSError as error:
         raise FormatError(f"cannot write to {folder}: {error.strerror}; check the folder and the free space.") from None
     return folder
+
+
+def key_of(folder: Path) -> str:
+    """The key of the work that a folder is claimed for; empty where there is none."""
+    try:
+        return (folder / MARKER).read_text()
+    except OSError:
+        return ""
+
+
+def require_claimed(folder: Path, key: str) -> None:
+    """Raise TileError where a folder has been claimed for other work since: what a lost worker still makes is not for it."""
+    if key_of(folder) != key:
+        raise TileError(f"other work has begun in {folder} since; this part is not wanted any more.")
 
 
 def discard(folder: Path) -> None:

@@ -5,7 +5,7 @@
     python tests/bench/any_size.py overhead                 the engine against a loop written by hand, 16 tiles per worker
     python tests/bench/any_size.py growth                   time against size, one and two workers, and its log-log slope
 
-Inputs are made in --folder (a temporary one unless it is given) and removed. Clouds are copies of a real scan: they need
+Inputs are made in --folder and kept there for the next time, or in a temporary folder. Clouds are copies of a real scan: they need
 HAZARDGEO_DATA. Times are told, never judged.
 """
 
@@ -39,17 +39,18 @@ TILE = 2048
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("raster", "cloud", "overhead", "growth"))
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--folder", type=Path, help="folder for inputs, which must exist, and results, which are removed")
     parser.add_argument("--side", type=int, default=40_000, help="cells of the side of the raster")
     parser.add_argument("--millions", type=int, default=200, help="points of the cloud")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        given.inputs = given.folder or Path(name)
         {"raster": raster, "cloud": cloud, "overhead": overhead, "growth": growth}[given.what](Path(name), given)
 
 
 def raster(folder: Path, given: argparse.Namespace) -> None:
-    dem = made_raster(folder / "dem.tif", given.side, given.jobs)
+    dem = made_raster(given.inputs / f"dem-{given.side}.tif", given.side, given.jobs)
     with Pool(given.jobs) as pool:
         seconds, megabytes = watched(lambda: pipeline.slope(dem, out=folder / "slope.tif", executor=pool))
     cells = given.side**2
@@ -59,7 +60,7 @@ def raster(folder: Path, given: argparse.Namespace) -> None:
 
 
 def cloud(folder: Path, given: argparse.Namespace) -> None:
-    points = made_cloud(folder / "points.laz", given.millions * 1_000_000)
+    points = made_cloud(given.inputs / f"points-{given.millions}.laz", given.millions * 1_000_000)
     out = folder / "highest.tif"
     with Pool(given.jobs) as pool:
         seconds, megabytes = watched(lambda: pipeline.surface(points, out=out, cell_m=1.0, executor=pool))
@@ -72,7 +73,7 @@ def cloud(folder: Path, given: argparse.Namespace) -> None:
 
 def overhead(folder: Path, given: argparse.Namespace) -> None:
     """Each way five times in turn, the best of each; the pool is measured with its processes already started."""
-    dem = made_raster(folder / "dem.tif", 4 * TILE, given.jobs)
+    dem = made_raster(given.inputs / f"dem-{4 * TILE}.tif", 4 * TILE, given.jobs)
     source, grid = RasterFile(dem), RasterFile(dem).grid
     cut = plan(grid, tile_cells=TILE, halo=1)
 
@@ -107,25 +108,25 @@ def growth(folder: Path, given: argparse.Namespace) -> None:
     ):
         for jobs in (1, 2):
             with Pool(jobs) as pool:
-                seconds = [work(folder, size, pool) for size in sizes]
+                seconds = [work(given.inputs, folder / "out.tif", size, pool) for size in sizes]
             slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
             cells = ", ".join(f"{size}: {s:.1f} s" for size, s in zip(sizes, seconds, strict=True))
             say(f"{name}, {jobs} job(s): {cells}; log-log slope {slope:.3f}")
 
 
-def _slope_of(folder: Path, size: int, pool: Pool) -> float:
-    dem = made_raster(folder / f"dem-{size}.tif", math.isqrt(size * 1_000_000), 2)
-    return timed(lambda: pipeline.slope(dem, out=folder / "out.tif", executor=pool))
+def _slope_of(inputs: Path, out: Path, size: int, pool: Pool) -> float:
+    dem = made_raster(inputs / f"dem-{math.isqrt(size * 1_000_000)}.tif", math.isqrt(size * 1_000_000), 2)
+    return timed(lambda: pipeline.slope(dem, out=out, executor=pool))
 
 
-def _fill_of(folder: Path, size: int, pool: Pool) -> float:
-    dem = made_raster(folder / f"dem-{size}.tif", math.isqrt(size * 1_000_000), 2)
-    return timed(lambda: pipeline.fill(dem, out=folder / "out.tif", executor=pool))
+def _fill_of(inputs: Path, out: Path, size: int, pool: Pool) -> float:
+    dem = made_raster(inputs / f"dem-{math.isqrt(size * 1_000_000)}.tif", math.isqrt(size * 1_000_000), 2)
+    return timed(lambda: pipeline.fill(dem, out=out, executor=pool))
 
 
-def _surface_of(folder: Path, size: int, pool: Pool) -> float:
-    points = made_cloud(folder / f"points-{size}.laz", size * 1_000_000)
-    return timed(lambda: pipeline.surface(points, out=folder / "out.tif", executor=pool))
+def _surface_of(inputs: Path, out: Path, size: int, pool: Pool) -> float:
+    points = made_cloud(inputs / f"points-{size}.laz", size * 1_000_000)
+    return timed(lambda: pipeline.surface(points, out=out, executor=pool))
 
 
 def made_raster(path: Path, side: int, jobs: int) -> Path:

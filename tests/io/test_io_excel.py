@@ -183,6 +183,13 @@ def test_a_workbook_with_a_damaged_part_is_refused_in_one_line(tmp_path: Path, p
     assert "\n" not in str(caught.value)
 
 
+def test_a_workbook_with_a_nameless_part_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", {"x": [HEAD, ["a", 102, 35, 1]]})
+    path.write_bytes(path.read_bytes().replace(b"xl/workbook.xml", b"\0l/workbook.xml"))
+    with pytest.raises(FormatError, match="a file without a name"):
+        read_vector(path)
+
+
 def test_a_far_away_cell_costs_nothing(tmp_path: Path) -> None:
     made = openpyxl.Workbook()
     page = made.active

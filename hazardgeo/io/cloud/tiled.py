@@ -27,7 +27,7 @@ from hazardgeo.io.cloud.write import write_parts
 from hazardgeo.io.remote import Place, Remote
 from hazardgeo.tiles import Call, CloudSource, Executor, InProcess, Tile
 from hazardgeo.tiles.engine import Job, Report, perform_all
-from hazardgeo.tiles.folder import MARKER, claim, discard, held
+from hazardgeo.tiles.folder import claim, discard, held, key_of
 from hazardgeo.tiles.points import within
 
 RUN_POINTS = 1_000_000
@@ -132,7 +132,7 @@ def cloud_source(
         for place, key in zip(places, keys, strict=True):
             if _identity(place) != key:
                 raise FormatError(f"{place} changed while it was read; wait until it is written, and run again.")
-        yield gathered(runs, folder, side, (folder / MARKER).read_text())
+        yield gathered(runs, folder, side, key_of(folder))
         discard(folder)
 
 
