@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from charset_normalizer import from_bytes
 
@@ -74,6 +75,14 @@ def reachable(path: str | Place) -> Place:
         raise FormatError(f"{found} is empty (0 bytes); ask its owner for it again.")
     _require_data(found, found.bytes_at(0, _SNIFFED_BYTES))
     return found
+
+
+def identity(place: Place) -> list[Any]:
+    """What changes when the content of a file does: its size and times, or what its server says of its version just now."""
+    if isinstance(place, Remote):
+        return [str(place), place.anew().version]
+    about = place.stat()
+    return [str(place.absolute()), about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
 def _require_data(found: Place, head: bytes) -> None:

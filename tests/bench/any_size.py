@@ -5,8 +5,8 @@
     python tests/bench/any_size.py overhead                 the engine against a loop written by hand, 16 tiles per worker
     python tests/bench/any_size.py growth                   time against size, one and two workers, and its log-log slope
 
-Inputs are made in --folder and kept there for the next time, or in a temporary folder. Clouds are copies of a real scan: they need
-HAZARDGEO_DATA. Times are told, never judged.
+Inputs are made in --folder and kept there for the next time, or in a temporary folder. Clouds are copies of a real
+scan: they need HAZARDGEO_DATA. Times are told, never judged.
 """
 
 from __future__ import annotations

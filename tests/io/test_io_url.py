@@ -570,7 +570,7 @@ def test_stores_are_read_through_their_clients(tmp_path: Path, monkeypatch: pyte
     for scheme in bucket.SCHEMES:
         same(io.read_raster(f"{scheme}://bucket/dem.tif", window=WINDOW), io.read_raster(path, window=WINDOW))
         key = io.RasterFile(f"{scheme}://bucket/dem.tif").key
-        assert json.loads(key)[0] == f"{scheme}://bucket/dem.tif"
+        assert json.loads(key)[0][0] == f"{scheme}://bucket/dem.tif"
         with pytest.raises(FormatError, match=rf"^{scheme}://bucket/none\.tif does not exist, or may not be seen"):
             io.read_raster(f"{scheme}://bucket/none.tif")
     memory.pipe("/bucket/dem.tif", path.read_bytes())

@@ -119,7 +119,7 @@ def cloud_source(
     if len(places) == 1 and (found := _copc(places[0], attributes, options)) is not None:
         yield found
         return
-    keys = [_identity(place) for place in places]
+    keys = [files.identity(place) for place in places]
     runs, side, size = _planned(places, attributes)
     kept = None if attributes is None else tuple(sorted(attributes))
     with held(work_folder):
@@ -130,7 +130,7 @@ def cloud_source(
         calls = (Call(run.name, sort_run, (run, folder, side, kept, options)) for run in missing)
         perform_all(calls, work, folder, done=len(runs) - len(missing), tiles=len(runs))
         for place, key in zip(places, keys, strict=True):
-            if _identity(place) != key:
+            if files.identity(place) != key:
                 raise FormatError(f"{place} changed while it was read; wait until it is written, and run again.")
         yield gathered(runs, folder, side, key_of(folder))
         discard(folder)
@@ -173,16 +173,8 @@ def _copc(place: Place, attributes: Collection[str] | None, options: dict[str, A
     kept = tuple(name for name in one.attributes if attributes is None or name in attributes)
     dx, dy, _ = options["offset"]
     bounds = (west + dx, south + dy, east + dx, north + dy)
-    key = json.dumps([_identity(place), str(options)])
+    key = json.dumps([files.identity(place), str(options)])
     return CopcFile(place, bounds, count, one.crs, one.height, kept, key, options["offset"])
-
-
-def _identity(place: Place) -> list[Any]:
-    """What changes when the content of a file does."""
-    if isinstance(place, Remote):
-        return [str(place), place.anew().version]
-    about = place.stat()
-    return [str(place.absolute()), about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
 def _require_space(folder: Path, size: int) -> None:

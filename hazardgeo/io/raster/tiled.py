@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from hazardgeo.io import files
 from hazardgeo.io.raster import record as raster_record
 from hazardgeo.io.raster import write as raster_write
 from hazardgeo.io.raster.read import raster_grid, read_raster
-from hazardgeo.io.remote import Place, Remote, located
+from hazardgeo.io.remote import Place, located
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import Tile
 
@@ -57,13 +57,10 @@ class RasterFile:
         """
         how = [self.band, self.layer, str(self.crs), self.unit, str(self.height)]
         path = located(self.path)
-        if isinstance(path, Remote):
-            return json.dumps([str(path), path.anew().version, *how])
-        beside = sorted(p for p in path.parent.iterdir() if p.stem == path.stem or p.name.startswith(f"{path.name}."))
-        found = [
-            (p.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino) for p in beside for about in [p.stat()]
-        ]
-        return json.dumps([found, *how])
+        beside: Sequence[Place] = [path]
+        if isinstance(path, Path):
+            beside = sorted(p for p in path.parent.iterdir() if p.stem == path.stem or p.name.startswith(f"{path.name}."))
+        return json.dumps([*map(files.identity, beside), *how])
 
     def read(self, block: Grid) -> Raster:
         """The cells of the block, which must be a part of the grid."""
