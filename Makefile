@@ -5,7 +5,7 @@ VENV ?= .venv
 PY = $(VENV)/bin/python
 DATA = $(if $(HAZARDGEO_DATA),$(HAZARDGEO_DATA),$(wildcard ../shared/data))
 
-.PHONY: demo test check lint types layers surroundings fuzz chaos example full scenarios clean
+.PHONY: demo test check lint types layers surroundings threading fuzz chaos bench example full scenarios clean
 
 demo: $(VENV)/.package
 	$(PY) -m hazardgeo demo --out maps/demo
@@ -32,6 +32,15 @@ scenarios: $(VENV)/.package
 surroundings: $(VENV)/.tests
 	$(PY) -m pytest -m slow -n 2 --dist loadfile
 
+# Work by tiles under each threading layer of numba.
+threading: $(VENV)/.tests
+	for layer in tbb omp workqueue; do NUMBA_THREADING_LAYER=$$layer HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest -n 2 --dist loadfile \
+	tests/tiles tests/scan/test_scan_tiled.py tests/io/test_io_cloud_tiled.py tests/pipeline/test_large.py || exit 1; done
+
+# What size, cores and the engine cost; some 20 minutes and 30 GB of disk.
+bench: $(VENV)/.tests
+	for what in overhead growth raster cloud; do HAZARDGEO_DATA="$(DATA)" $(PY) tests/bench/any_size.py $$what || exit 1; done
+
 # Damages small files of every kind at random and reads them; another SEED damages others. Some 20 minutes.
 SEED ?= 1
 FILES ?= 10000
@@ -47,7 +56,7 @@ chaos: $(VENV)/.tests
 example: demo
 	cp maps/demo/results/map.html maps/example.html
 
-full: check surroundings scenarios
+full: check surroundings threading scenarios
 	$(PY) -m hazardgeo demo --size full --out maps/demo-full
 
 $(VENV)/bin/python:

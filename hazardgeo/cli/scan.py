@@ -18,7 +18,7 @@ _CRS = click.option("--crs", help="The CRS of files that state none, such as EPS
 
 @click.group("scan", help="Laser scans of any size: their ground, terrain and surface models.")
 def command() -> None:
-    """Files that are named together are one scan."""
+    """Files that are named together, or lie in a folder that is named, are one scan."""
 
 
 @command.command("ground", help="Classify the ground: ground.laz, dtm.tif and dsm.tif.")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hazardgeo import io, scan, terrain, tiles
-from hazardgeo.errors import FormatError
-from hazardgeo.io.files import is_address
+from hazardgeo.errors import FormatError, InputError
+from hazardgeo.io import files
 from hazardgeo.io.remote import Place, located
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import CloudSource, Executor
@@ -17,9 +17,10 @@ from hazardgeo.tiles.engine import Report
 
 Clouds = str | Path | Sequence[str | Path]
 _ALL = None
+_SCANS = (".las", ".laz")
 _FOR_CELLS = ("classification", "withheld")
 GROUND_JOB_BYTES = 700_000_000  # seen with tiles of a million points
-RASTER_JOB_BYTES = 300_000_000  # seen with tiles of 2048 x 2048 cells
+RASTER_JOB_BYTES = 300_000_000  # seen with tiles of 1024 x 1024 cells
 
 
 def ground(  # noqa: PLR0913 - all are options of the filter, named
@@ -46,24 +47,15 @@ def ground(  # noqa: PLR0913 - all are options of the filter, named
     `tiles.Progress`. Work lies in `out` until all is done: after an interruption the same call goes on from there. Errors
     are those of these functions and of `tiles.map`.
     """
+    options = {"slope": slope, "window_m": window_m, "threshold_m": threshold_m, "scalar": scalar}
+    options |= {"max_gap_m": max_gap_m, "max_cover_m": max_cover_m}
+    scan.require_ground_options(cell_m=cell_m, **options)
     folder = _folder(out)
     made = {"cloud": folder / "ground.laz", "dtm": folder / "dtm.tif", "dsm": folder / "dsm.tif"}
     sinks = scan.GroundSinks(io.CloudParts(made["cloud"]), io.RasterParts(made["dtm"]), io.RasterParts(made["dsm"]))
-    job = {"executor": executor or tiles.InProcess(), "report": report}
-    with _points(clouds, folder, _ALL, reading, job) as source:
-        scan.ground_and_surfaces(
-            source,
-            sinks,
-            work_folder=folder / ".ground",
-            cell_m=cell_m,
-            slope=slope,
-            window_m=window_m,
-            threshold_m=threshold_m,
-            scalar=scalar,
-            max_gap_m=max_gap_m,
-            max_cover_m=max_cover_m,
-            **job,
-        )
+    job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report}
+    with _points(_apart(clouds, *made.values()), folder, _ALL, reading, job) as source:
+        scan.ground_and_surfaces(source, sinks, work_folder=folder / ".ground", cell_m=cell_m, **options, **job)
     return made
 
 
@@ -81,9 +73,10 @@ def surface(
 
     Points that are withheld or noise do not count. Arguments and errors are those of `ground` and `scan.cell_statistic`.
     """
+    scan.require_statistic(statistic, cell_m=cell_m)
     target = _target(out)
-    job = {"executor": executor or tiles.InProcess(), "report": report}
-    with _points(clouds, target.parent, _FOR_CELLS, reading, job, name=target.stem) as source:
+    job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report}
+    with _points(_apart(clouds, target), target.parent, _FOR_CELLS, reading, job, name=target.stem) as source:
         scan.cell_statistic(source, io.RasterParts(target), cell_m=cell_m, statistic=statistic, **job)
     return target
 
@@ -121,27 +114,33 @@ def fill(
     dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
 ) -> Path:
     """`terrain.fill` of a raster of any size, as `slope`."""
-    return _flow(tiles.fill_depressions, io.RasterFile(_whole(dem), **reading), out, executor, report)
+    return _flow(tiles.fill_depressions, dem, reading, out, executor, report)
 
 
 def flow_direction(
     dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
 ) -> Path:
     """`terrain.flow_direction` of a raster of any size, as `slope`."""
-    return _flow(tiles.flow_direction, io.RasterFile(_whole(dem), **reading), out, executor, report)
+    return _flow(tiles.flow_direction, dem, reading, out, executor, report)
 
 
 def flow_accumulation(
     directions: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
 ) -> Path:
     """`terrain.flow_accumulation` of a raster of any size, from what `flow_direction` wrote, as `slope`."""
-    return _flow(tiles.accumulate, io.RasterFile(_whole(directions), **reading), out, executor, report)
+    return _flow(tiles.accumulate, directions, reading, out, executor, report)
 
 
 def _flow(
-    function: Callable[..., None], source: io.RasterFile, out: str | Path, executor: Executor | None, report: Report | None
+    function: Callable[..., None],
+    raster: str | Path,
+    reading: dict[str, Any],
+    out: str | Path,
+    executor: Executor | None,
+    report: Report | None,
 ) -> Path:
     target = _target(out)
+    source = io.RasterFile(_apart([raster], target)[0], **reading)
     folder = target.with_name(f".{target.stem}.flow")
     function(source, io.RasterParts(target), work_folder=folder, executor=executor or tiles.InProcess(), report=report)
     return target
@@ -159,7 +158,7 @@ def _stencil(
 ) -> Path:
     """A function of 3 x 3 cells."""
     target = _target(out)
-    source = {"dem": io.RasterFile(_whole(dem), **reading)}
+    source = {"dem": io.RasterFile(_apart([dem], target)[0], **reading)}
     job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report, "options": options or {}}
     tiles.map(function, source, io.RasterParts(target), halo=1, **job)
     return target
@@ -167,7 +166,7 @@ def _stencil(
 
 def _folder(out: str | Path) -> Path:
     """The folder, made where it is not there, by its whole path: workers start in folders of their own."""
-    if is_address(out):
+    if files.is_address(out):
         raise FormatError(f"{out} is an address; results are written to folders: name one here, or one that is shared.")
     folder = Path(out).absolute()
     try:
@@ -179,20 +178,38 @@ def _folder(out: str | Path) -> Path:
 
 def _target(out: str | Path) -> Path:
     """Where a raster is written; its folder is made."""
-    target = Path(out)
-    _folder(out if is_address(out) else target.parent)
+    target = files.require_suffix(out, (".tif", ".tiff"))
+    _folder(out if files.is_address(out) else target.parent)
     return target.absolute()
 
 
-def _whole(path: str | Path) -> str | Place:
-    """The path from the root, or the address."""
-    place = located(path)
-    return place.absolute() if isinstance(place, Path) else place
+def _apart(sources: Clouds, *targets: Path) -> list[Place]:
+    """Whole paths and addresses of the files, those in a folder or of a pattern too; InputError for one that is written to."""
+    several = [sources] if isinstance(sources, str | Path) else sources
+    places = [place for source in several for place in _files(source)]
+    for target in targets:
+        if any(isinstance(place, Path) and place.resolve() == target.resolve() for place in places):
+            raise InputError(f"{target} would be written over while it is read; name another result.")
+    return places
+
+
+def _files(source: str | Path) -> list[Place]:
+    place = located(source)
+    if not isinstance(place, Path):
+        return [place]
+    if place.is_dir():
+        found = sorted(p for p in place.iterdir() if p.suffix.lower() in _SCANS)
+        if not found:
+            raise InputError(f"{place} is a folder without {' or '.join(_SCANS)} files; name the files.")
+        return [p.absolute() for p in found]
+    if "*" in place.name and not place.exists():  # a shell that does not look names up leaves that to the program
+        return [p.absolute() for p in sorted(place.parent.glob(place.name))] or [place]
+    return [place.absolute()]
 
 
 @contextmanager
 def _points(
-    clouds: Clouds,
+    places: Sequence[Place],
     folder: Path,
     attributes: Sequence[str] | None,
     reading: dict[str, Any],
@@ -200,8 +217,6 @@ def _points(
     *,
     name: str = "points",
 ) -> Iterator[CloudSource]:
-    several = [clouds] if isinstance(clouds, str | Path) else clouds
-    with io.cloud_source(
-        [_whole(c) for c in several], work_folder=folder / f".{name}.points", attributes=attributes, **reading, **job
-    ) as source:
+    work = folder / f".{name}.points"
+    with io.cloud_source(places, work_folder=work, attributes=attributes, **reading, **job) as source:
         yield source

@@ -3,7 +3,14 @@
 from hazardgeo.scan.ground import classify_ground
 from hazardgeo.scan.register import Alignment, align
 from hazardgeo.scan.surface import dsm, dtm
-from hazardgeo.scan.tiled import STATISTICS, GroundSinks, cell_statistic, ground_and_surfaces
+from hazardgeo.scan.tiled import (
+    STATISTICS,
+    GroundSinks,
+    cell_statistic,
+    ground_and_surfaces,
+    require_ground_options,
+    require_statistic,
+)
 
 __all__ = [
     "STATISTICS",
@@ -15,4 +22,6 @@ __all__ = [
     "dsm",
     "dtm",
     "ground_and_surfaces",
+    "require_ground_options",
+    "require_statistic",
 ]

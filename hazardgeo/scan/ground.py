@@ -64,8 +64,7 @@ def classify_ground(
         raise InputError(
             f"classify_ground needs at least {MIN_POINTS} points that are not withheld or noise, not {counts.sum()}."
         )
-    used = cloud if counts.all() else cloud.select(counts)
-    lowest = lowest_points(used, grid_of(used, cell_m))
+    lowest = lowest_points(cloud, grid_of(cloud, cell_m))
     thinned = without_low_noise(filled_holes(lowest))
     bare = without_objects(filled_holes(thinned), lowest, thinned, slope=slope, window_m=window_m)
     return classified(cloud, filled_holes(bare), lowest, thinned, threshold_m=threshold_m, scalar=scalar)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,19 @@ from hazardgeo.raster import Raster
 from hazardgeo.scan import ground as _ground
 from hazardgeo.scan import surface
 from hazardgeo.scan.points import cell_values, counted, require_dense
-from hazardgeo.tiles import CloudSink, CloudSource, RasterSink, Scratch
+from hazardgeo.tiles import CloudSink, CloudSource, RasterSink, Scratch, Tile
 from hazardgeo.tiles.engine import Partial
-from hazardgeo.tiles.folder import discard
+from hazardgeo.tiles.folder import discard, held
 from hazardgeo.tiles.points import cells_of, grid_over
 
 _TILE_POINTS = 1_000_000
-_SMALLEST_TILE, _LARGEST_TILE = 128, 2048
+_SMALLEST_TILE, _LARGEST_TILE = 32, 1024
 STATISTICS = ("highest", "lowest", "mean", "count")
 
 
 def grid_of(cloud: CloudSource, cell_m: float) -> Grid:
     """The grid of cells of `cell_m` over a cloud; errors are those of the functions for clouds in memory."""
-    if not (math.isfinite(cell_m) and cell_m > 0):
-        raise InputError(f"the cell size must be a positive number, not {cell_m}.")
+    require_cell(cell_m)
     fix = "reproject the cloud to a projected metric CRS, for example UTM, first."
     require_metric_crs(cloud.crs, what="a scan by tiles", fix=fix)
     grid = grid_over(cloud.bounds, cell_m, cloud.crs)
@@ -42,10 +41,11 @@ def grid_of(cloud: CloudSource, cell_m: float) -> Grid:
 
 
 def tile_cells_for(cloud: CloudSource, grid: Grid) -> int:
-    """The side of tiles that hold some million points, in cells."""
-    cells = grid.shape[0] * grid.shape[1]
-    side = math.sqrt(_TILE_POINTS * cells / max(cloud.points, 1))
-    return int(min(max(2 ** round(math.log2(side)), _SMALLEST_TILE), _LARGEST_TILE))
+    """The side in cells of the largest tiles of which none holds more than some million points."""
+    cells = _LARGEST_TILE
+    while cells > _SMALLEST_TILE and cloud.fullest(cells * grid.cell[0]) > _TILE_POINTS:
+        cells //= 2
+    return cells
 
 
 def cell_statistic(cloud: CloudSource, sink: RasterSink, *, cell_m: float, statistic: str, **job: Any) -> None:
@@ -54,11 +54,23 @@ def cell_statistic(cloud: CloudSource, sink: RasterSink, *, cell_m: float, stati
     Cells without a point are unknown; their count is 0. `job` and errors are those of `tiles.map`; InputError for
     another statistic.
     """
-    if statistic not in STATISTICS:
-        raise InputError(f"statistic={statistic!r} is none of {', '.join(STATISTICS)}.")
+    require_statistic(statistic, cell_m=cell_m)
     grid = grid_of(cloud, cell_m)
     job.setdefault("tile_cells", tile_cells_for(cloud, grid))
     tiles.map(_statistic, {"cloud": cloud}, sink, grid=grid, options={"statistic": statistic}, **job)
+
+
+def require_statistic(statistic: str, *, cell_m: float) -> None:
+    """Raise InputError for options of `cell_statistic` that make no sense."""
+    if statistic not in STATISTICS:
+        raise InputError(f"statistic={statistic!r} is none of {', '.join(STATISTICS)}.")
+    require_cell(cell_m)
+
+
+def require_cell(cell_m: float) -> None:
+    """Raise InputError unless a cell has a size."""
+    if not (math.isfinite(cell_m) and cell_m > 0):
+        raise InputError(f"the cell size must be a positive number, not {cell_m}.")
 
 
 def _statistic(cloud: PointCloud, grid: Grid, *, statistic: str) -> Raster:
@@ -99,47 +111,63 @@ def ground_and_surfaces(
     What lies between two steps is kept in `work_folder`, which is removed at the end; an interrupted call goes on from
     there. `job` is that of `tiles.map`; errors are those of the three functions.
     """
-    _ground.require_parameters(cell_m=cell_m, slope=slope, window_m=window_m, threshold_m=threshold_m, scalar=scalar)
-    surface.require_gaps(max_gap_m=max_gap_m, max_cover_m=max_cover_m)
+    filter_options = {"slope": slope, "window_m": window_m, "threshold_m": threshold_m, "scalar": scalar}
+    gaps = {"max_gap_m": max_gap_m, "max_cover_m": max_cover_m}
+    require_ground_options(cell_m=cell_m, **filter_options, **gaps)
     if cloud.points < _ground.MIN_POINTS:
         raise InputError(f"the ground needs at least {_ground.MIN_POINTS} points, not {cloud.points}.")
     grid = grid_of(cloud, cell_m)
     job.setdefault("tile_cells", tile_cells_for(cloud, grid))
-    work = _Work(work_folder, grid, job)
-    lowest = work.step("lowest", _ground.lowest_points, cloud=cloud)
-    thinned = work.step("thinned", _ground.without_low_noise, halo=_ground.NOISE_HALO, filled=work.filled("filled", lowest))
-    bare = work.step(
-        "bare",
-        _ground.without_objects,
-        halo=_ground.object_halo(window_m, cell_m),
-        options={"slope": slope, "window_m": window_m},
-        surface=work.filled("clean", thinned),
-        lowest=lowest,
-        thinned=thinned,
-    )
-    measured = work.scratch("measured")
-    given: dict[str, Any] = {"cloud": cloud, "ground": work.filled("ground", bare), "lowest": lowest, "thinned": thinned}
-    options = {"threshold_m": threshold_m, "scalar": scalar}
-    parts: dict[str, Any] = {"cloud": sinks.cloud, "measured": measured, "dsm": sinks.dsm, "seen": work.scratch("seen")}
-    tiles.map(_classified, given, parts, grid=grid, halo=_ground.GROUND_HALO, options=options, **job)
-    gaps = {"max_gap_m": max_gap_m, "max_cover_m": max_cover_m}
-    dtm = work.step(
-        "dtm",
-        surface.stretched,
-        halo=surface.stretch_halo(max_gap_m, max_cover_m, cell_m),
-        options=gaps,
-        measured=measured,
-        seen=work.scratch("seen"),
-        spanned=work.filled("spanned", measured, sweeps=surface.SWEEPS),
-    )
-    known = tiles.map_reduce(
-        _known, _added, {"dtm": dtm, "measured": measured}, work_folder=work_folder / "known", grid=grid, **job
-    )["cells"]
-    if not known[1]:
-        raise InputError(f"none of the {cloud.points:,} points is ground (class 2); check the parameters.")
-    tags = surface.dtm_tags(1.0 - float(known[1]) / float(known[0]), **gaps)
-    tiles.map(_named, {"dtm": dtm}, sinks.dtm, grid=grid, options={"tags": tags, "height": cloud.height}, **job)
-    work.discard()
+    with held(work_folder):
+        work = _Work(work_folder, grid, job)
+        ground = work.provisional_ground(cloud, slope=slope, window_m=window_m)
+        later = [_Later(sink) for sink in (sinks.cloud, sinks.dsm)]
+        measured, seen = work.scratch("measured"), work.scratch("seen")
+        parts: dict[str, Any] = {"cloud": later[0], "measured": measured, "dsm": later[1], "seen": seen}
+        options = {"threshold_m": threshold_m, "scalar": scalar}
+        tiles.map(_classified, {"cloud": cloud, **ground}, parts, grid=grid, halo=_ground.GROUND_HALO, options=options, **job)
+        spanned = work.filled("spanned", measured, sweeps=surface.SWEEPS)
+        halo = surface.stretch_halo(max_gap_m, max_cover_m, cell_m)
+        found = {"measured": measured, "seen": seen, "spanned": spanned}
+        dtm = work.step("dtm", surface.stretched, halo=halo, options=gaps, **found)
+        known, from_ground = work.known_cells(dtm=dtm, measured=measured)
+        if not from_ground:
+            raise InputError(f"none of the {cloud.points:,} points is ground (class 2); check the parameters.")
+        tags = surface.dtm_tags(1.0 - from_ground / known, **gaps)
+        tiles.map(_named, {"dtm": dtm}, sinks.dtm, grid=grid, options={"tags": tags, "height": cloud.height}, **job)
+        for sink in later:
+            sink.finish_now(grid, int(job["tile_cells"]))
+        discard(work_folder)
+
+
+def require_ground_options(
+    *, cell_m: float, slope: float, window_m: float, threshold_m: float, scalar: float, max_gap_m: float, max_cover_m: float
+) -> None:
+    """Raise InputError for options of `ground_and_surfaces` that make no sense."""
+    _ground.require_parameters(cell_m=cell_m, slope=slope, window_m=window_m, threshold_m=threshold_m, scalar=scalar)
+    surface.require_gaps(max_gap_m=max_gap_m, max_cover_m=max_cover_m)
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """A sink whose file appears at the very end, so that a call that fails before leaves none."""
+
+    sink: Any
+
+    def work_folder(self) -> Path:
+        return Path(self.sink.work_folder())
+
+    def has(self, folder: Path, tile: Tile) -> bool:
+        return bool(self.sink.has(folder, tile))
+
+    def write(self, folder: Path, tile: Tile, part: Any) -> None:
+        self.sink.write(folder, tile, part)
+
+    def finish(self, folder: Path, grid: Grid, tiles: Iterable[Tile]) -> None:
+        """Not yet."""
+
+    def finish_now(self, grid: Grid, tile_cells: int) -> None:
+        self.sink.finish(self.work_folder(), grid, tiles.plan(grid, tile_cells=tile_cells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +195,23 @@ class _Work:
         tiles.fill_holes(holed, made, work_folder=self.folder / f"{name}-levels", **options, **self.job)
         return made
 
-    def discard(self) -> None:
-        discard(self.folder)
+    def provisional_ground(self, cloud: CloudSource, *, slope: float, window_m: float) -> dict[str, Scratch]:
+        """The ground without objects, and what the classes of points are told from besides."""
+        lowest = self.step("lowest", _ground.lowest_points, cloud=cloud)
+        if not self.known_cells(lowest=lowest)[0]:
+            raise InputError(f"all {cloud.points:,} points are withheld or noise, so there is no ground; check the flags.")
+        filled = self.filled("filled", lowest)
+        thinned = self.step("thinned", _ground.without_low_noise, halo=_ground.NOISE_HALO, filled=filled)
+        found = {"surface": self.filled("clean", thinned), "lowest": lowest, "thinned": thinned}
+        halo, options = _ground.object_halo(window_m, self.grid.cell[0]), {"slope": slope, "window_m": window_m}
+        bare = self.step("bare", _ground.without_objects, halo=halo, options=options, **found)
+        return {"ground": self.filled("ground", bare), "lowest": lowest, "thinned": thinned}
+
+    def known_cells(self, **rasters: Scratch) -> list[int]:
+        """How many cells of each raster are known."""
+        folder = self.folder / f"known-{'-'.join(rasters)}"
+        counted = tiles.map_reduce(_known, _added, dict(rasters), work_folder=folder, grid=self.grid, **self.job)
+        return [int(count) for count in counted["cells"]]
 
 
 def _classified(
@@ -179,8 +222,8 @@ def _classified(
     return {"cloud": found, "measured": surface.ground_means(found, ground.grid), "dsm": seen, "seen": seen}
 
 
-def _known(dtm: Raster, measured: Raster, inner: tuple[slice, slice]) -> Partial:
-    return {"cells": np.array([np.count_nonzero(~r.unknown[inner]) for r in (dtm, measured)])}
+def _known(inner: tuple[slice, slice], **rasters: Raster) -> Partial:
+    return {"cells": np.array([np.count_nonzero(~raster.unknown[inner]) for raster in rasters.values()])}
 
 
 def _added(one: Partial, other: Partial) -> Partial:

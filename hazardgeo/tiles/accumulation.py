@@ -37,7 +37,7 @@ def accumulate(directions: RasterSource, sink: RasterSink, *, work_folder: Path,
     message names a cell), CrsError unless the grid is metric, and what `tiles.map` raises.
     """
     directions.grid.require_metric("accumulate")
-    stitch(_cells, _exchange, _area, {"directions": directions}, sink, work_folder=work_folder, halo=1, **job)
+    stitch(_cells_of_tiles, _exchange, _area_of_all, {"directions": directions}, sink, work_folder=work_folder, halo=1, **job)
 
 
 def inflow_unknown(directions: RasterSource, sink: RasterSink, *, work_folder: Path, **job: Any) -> None:
@@ -46,27 +46,27 @@ def inflow_unknown(directions: RasterSource, sink: RasterSink, *, work_folder: P
     There and only there the area of `accumulate` is a lower bound. Directions, `job` and errors are those of
     `accumulate`, but the grid need not be metric.
     """
-    stitch(_doors, _exchange, _inflow, {"directions": directions}, sink, work_folder=work_folder, halo=1, **job)
+    stitch(_doors_of_tiles, _exchange, _inflow_of_all, {"directions": directions}, sink, work_folder=work_folder, halo=1, **job)
 
 
-def _cells(directions: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
+def _cells_of_tiles(directions: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
     towards = _towards(directions)
     return _drained(towards, towards != _UNKNOWN, tile, inner)
 
 
-def _doors(directions: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
+def _doors_of_tiles(directions: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
     towards = _towards(directions)
     return _drained(towards, beside(towards == _UNKNOWN), tile, inner)
 
 
-def _area(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
+def _area_of_all(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
     width, height = grid.cell_m
     area = _settled(local, exchanged) * (width * height)
     area[~local["own"]] = np.nan
     return Raster(area, grid, "flow_accumulation", "m2", tags={"method": f"D8; {_METHOD}", "validity": LOWER_BOUND})
 
 
-def _inflow(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
+def _inflow_of_all(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
     return Raster(_settled(local, exchanged) > 0, grid, "inflow_unknown", "1", tags={"method": f"D8; {_METHOD}"})
 
 

@@ -31,10 +31,10 @@ def label(mask: RasterSource, bodies: RasterSink, *, work_folder: Path, **job: A
     and not zero. The result is an id raster (int32) and does not depend on the tiles. `job` and errors are those of
     `tiles.map`; InputError for more than 2^31 bodies.
     """
-    stitch(_local, _exchange, _settle, {"mask": mask}, bodies, work_folder=work_folder, **job)
+    stitch(_bodies_of_tiles, _exchange, _bodies_of_all, {"mask": mask}, bodies, work_folder=work_folder, **job)
 
 
-def _local(mask: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
+def _bodies_of_tiles(mask: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
     """Bodies within the tile, their first cells, and the bodies along its edges."""
     inside = mask.values[inner]
     on = inside if inside.dtype == bool else ~mask.unknown[inner] & (inside != 0)
@@ -82,7 +82,7 @@ def _numbered(parents: Ids, places: Ids) -> Ids:
     return np.asarray(rank[parents])
 
 
-def _settle(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
+def _bodies_of_all(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
     return Raster(exchanged["ids"][local["numbers"]], grid, "bodies", "")
 
 

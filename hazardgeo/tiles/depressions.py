@@ -36,10 +36,10 @@ def fill_depressions(source: RasterSource, sink: RasterSink, *, work_folder: Pat
     unless the grid is metric, and what `tiles.map` raises.
     """
     source.grid.require_metric("fill_depressions")
-    stitch(_local, _exchange, _settle, {"dem": source}, sink, work_folder=work_folder, halo=1, **job)
+    stitch(_flooded, _exchange, _raised, {"dem": source}, sink, work_folder=work_folder, halo=1, **job)
 
 
-def _local(dem: Raster, inner: tuple[slice, slice]) -> Partial:
+def _flooded(dem: Raster, inner: tuple[slice, slice]) -> Partial:
     """The tile flooded from its outlets and edges, its watersheds, where they spill, and what lies along its edges.
 
     Watershed 0 drains through outlets; the others are numbered from 1, one for each cell of the edges that is no outlet.
@@ -104,7 +104,7 @@ def _across(one: tuple[Cells, Surface], other: tuple[Cells, Surface]) -> Iterato
         yield a[joined], b[joined], height[joined]
 
 
-def _settle(local: Partial, exchanged: Partial, grid: Any) -> Raster:
+def _raised(local: Partial, exchanged: Partial, grid: Any) -> Raster:
     """The tile, raised to where the water stands at the foot of each watershed."""
     filled = local["filled"]
     raised = np.where(np.isnan(filled), filled, np.maximum(filled, exchanged["levels"][local["watersheds"]])).astype(filled.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hazardgeo.tiles.call import Call
 from hazardgeo.tiles.depressions import fill_depressions
 from hazardgeo.tiles.drainage import D8, DIRECTIONS, FAR, Steps, Surface, beside, codes, directions, draining, spread
 from hazardgeo.tiles.engine import Job, Partial, RasterSink, RasterSource
-from hazardgeo.tiles.folder import discard
+from hazardgeo.tiles.folder import claim, discard, held, key_of, require_claimed
 from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
 from hazardgeo.tiles.scratch import Scratch
 from hazardgeo.tiles.seams import Place, edges, touching
@@ -33,36 +34,40 @@ def flow_direction(
     through, the more rounds, each over those tiles only. Unknown cells stay unknown. `job` and errors are those of
     `fill_depressions`.
     """
-    grid, shared = source.grid, {"tile_cells": tile_cells, **job}
-    filled = Scratch(work_folder / "filled", grid, tile_cells)
-    steps = Scratch(work_folder / "steps", grid, tile_cells)
-    fill_depressions(source, filled, work_folder=work_folder / "flood", **shared)
-    rims = work_folder / "rims"
-    for folder in (steps.folder, rims):
-        discard(folder)
-        folder.mkdir(parents=True)
-    _spread_all(filled, steps, rims, Job(_spread_tile, **shared))
-    engine.map(_coded, {"filled": filled, "steps": steps}, sink, halo=1, **shared)
-    for name in ("filled", "steps", "rims"):
-        discard(work_folder / name)
-    if work_folder.is_dir() and not any(work_folder.iterdir()):
-        work_folder.rmdir()
+    shared = {"tile_cells": tile_cells, **job}
+    filled, steps = (Scratch(work_folder / name, source.grid, tile_cells) for name in ("filled", "steps"))
+    with held(work_folder):
+        fill_depressions(source, filled, work_folder=work_folder / "flood", **shared)
+        _spread_all(filled, steps, work_folder / "rims", Job(_steps_on_flats, **shared))
+        engine.map(_flow_codes, {"filled": filled, "steps": steps}, sink, halo=1, **shared)
+        for name in ("filled", "steps", "rims"):
+            discard(work_folder / name)
+        if work_folder.is_dir() and not any(work_folder.iterdir()):
+            work_folder.rmdir()
 
 
 def _spread_all(filled: Scratch, steps: Scratch, folder: Path, work: Job) -> None:
-    """Have the steps of all tiles in `steps`: first each tile by itself, then those again that a neighbour can lower."""
+    """Have the steps of all tiles in `steps`: first each tile by itself, then those again that a neighbour can lower.
+
+    Every call begins anew. The key of the steps is that of the levels they follow from; `folder` has a key of this call
+    alone, so that what a lost worker of another still makes is refused.
+    """
+    for made, key in ((steps.folder, filled.key), (folder, secrets.token_hex())):
+        discard(made)
+        claim(made, (_steps_on_flats,), {}, key)
+    place = folder, key_of(folder)
     tiles = {(t.row, t.col): t for t in plan(filled.grid, tile_cells=filled.tile_cells, halo=1)}
     rims: Rims = {}
     again = set(tiles)
     while again:
         chosen = [tiles[place] for place in sorted(again)]
-        calls = (Call(t.name, _spread_tile, (filled, steps, folder, t, not rims)) for t in chosen)
+        calls = (Call(t.name, _steps_on_flats, (filled, steps, place, t, not rims)) for t in chosen)
         engine.perform_all(calls, work, folder, done=0, tiles=len(chosen))
         rims = {**rims, **{(t.row, t.col): engine.read_part(folder, t) for t in chosen}}
         again = _unsettled(rims, again)
 
 
-def _spread_tile(filled: Scratch, steps: Scratch, rims: Path, tile: Tile, first: bool) -> tuple[str, ...]:
+def _steps_on_flats(filled: Scratch, steps: Scratch, rims: tuple[Path, str], tile: Tile, first: bool) -> tuple[str, ...]:
     """Lower the steps of a tile by its own cells and, after the `first` round, by those around it; keep its rim too.
 
     Tiles around it may be at work: their older steps are too many, never too few, and lead to another round.
@@ -74,9 +79,10 @@ def _spread_tile(filled: Scratch, steps: Scratch, rims: Path, tile: Tile, first:
     if not first:
         known = np.minimum(known, steps.read(block).values)
     lowered = np.ascontiguousarray(spread(levels, known)[tile.inner])
+    require_claimed(*rims)
     steps.write(steps.folder, tile, Raster(lowered, filled.grid.window(*tile.core)))
     sides = edges(levels[tile.inner])
-    engine.write_part(rims, tile, {**sides, **{f"steps {side}": line for side, line in edges(lowered).items()}})
+    engine.write_part(rims[0], tile, {**sides, **{f"steps {side}": line for side, line in edges(lowered).items()}})
     return ()
 
 
@@ -92,7 +98,7 @@ def _unsettled(rims: Rims, changed: set[Place]) -> set[Place]:
     return found
 
 
-def _coded(filled: Raster, steps: Raster, grid: Grid) -> Raster:
+def _flow_codes(filled: Raster, steps: Raster, grid: Grid) -> Raster:
     """The codes of a tile; those of its halo are not right, and not kept."""
     levels = filled.values.astype(np.float64)
     towards = directions(levels, steps.values, *grid.cell_m)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-import secrets
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -22,11 +23,14 @@ from hazardgeo.errors import ConfigError, FormatError, HazardGeoError, HazardGeo
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
 from hazardgeo.tiles.call import Call, Executor, InProcess
-from hazardgeo.tiles.folder import claim, discard, held, key_of, remember_said, require_claimed, said_before
+from hazardgeo.tiles.folder import claim, discard, held, key_of, remember_said, require_claimed, said_before, written
 from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
 from hazardgeo.tiles.points import within
 
+_MOST_ALIKE = 2
+_AND_MORE = " (and alike with other numbers; these are not said)"
 _NUMBERS = re.compile(r"-?\d[\d.,]*")
+_NAME = re.compile(r"[^\W\d]|[/\\]")  # a letter, an underscore or what separates folders
 Options = Mapping[str, Any]
 Partial = dict[str, NDArray[Any]]
 Part = Raster | PointCloud
@@ -63,6 +67,9 @@ class CloudSource(Source, Protocol):
     @property
     def points(self) -> int:
         """How many there are."""
+
+    def fullest(self, side: float) -> int:
+        """About how many points the fullest square of this side holds."""
 
     @property
     def crs(self) -> pyproj.CRS: ...
@@ -115,8 +122,8 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The function as a user would type it."""
-        return f"{self.function.__module__}.{self.function.__qualname__}"
+        """What the function does, in words: its own name."""
+        return self.function.__name__.strip("_").replace("_", " ")
 
 
 def map(  # noqa: A001 - tiles.map is what it is
@@ -191,7 +198,7 @@ def map_reduce(
 
 def compute_parts(work: Job, sources: Mapping[str, Source], grid: Grid, tiles: list[Tile], folder: Path) -> None:
     """Have the parts of all tiles in `folder`, those that are there already as they are."""
-    open_tiles = [t for t in tiles if not part_path(folder, t).exists()]
+    open_tiles = [t for t in tiles if not has_part(folder, t)]
     place = folder, key_of(folder)
     calls = (Call(t.name, _save_part, (work.function, work.options, dict(sources), place, grid, t)) for t in open_tiles)
     keys = {name: source.key for name, source in sources.items()}
@@ -211,16 +218,18 @@ def grid_of(sources: Mapping[str, Source]) -> Grid:
 def perform_all(calls: Iterable[Call], work: Job, folder: Path, *, done: int, tiles: int) -> None:
     """Have all calls done, and raise for tiles that failed when all others are finished.
 
-    Each warning is said once, numbers in it aside, and kept in `folder` for the call that goes on from there.
+    Each warning is said once, and kept in `folder` for the call that goes on from there. Of those that differ in numbers
+    only, the first two are said, the second with the words that there may be more.
     """
-    began, first, dead, said = time.monotonic(), done, dict[str, str](), dict[str, str]()
+    began, first, dead, said = time.monotonic(), done, dict[str, str](), dict[str, list[str]]()
 
     def tell(texts: Iterable[str]) -> None:
         for text in texts:
-            alike = _NUMBERS.sub("#", text)
-            if alike not in said:
-                said[alike] = text
-                warnings.warn(text, HazardGeoWarning, stacklevel=6)
+            alike = said.setdefault(_without_numbers(text), [])
+            if text not in alike and len(alike) < _MOST_ALIKE:
+                alike.append(text)
+                more = _AND_MORE if len(alike) == _MOST_ALIKE else ""
+                warnings.warn(text + more, HazardGeoWarning, stacklevel=6)
 
     tell(said_before(folder))
     for outcome in work.executor.run(calls):
@@ -231,7 +240,7 @@ def perform_all(calls: Iterable[Call], work: Job, folder: Path, *, done: int, ti
             continue
         if outcome.value:
             tell(outcome.value)
-            remember_said(folder, list(said.values()))
+            remember_said(folder, [text for alike in said.values() for text in alike])
         done += 1
         if work.report is not None:
             seconds = time.monotonic() - began
@@ -243,6 +252,11 @@ def perform_all(calls: Iterable[Call], work: Job, folder: Path, *, done: int, ti
             f"{work.name}: tile {name}{more} of {tiles} failed: {reason.rstrip('.')}; the others are kept, so that the next "
             "call does only what is missing. Try smaller tiles or fewer jobs."
         )
+
+
+def _without_numbers(text: str) -> str:
+    """The text with its numbers as one sign; those in names of files and the like stay, since they say which is meant."""
+    return " ".join(word if _NAME.search(word) else _NUMBERS.sub("#", word) for word in text.split())
 
 
 def _named(error: HazardGeoError, tile: str) -> HazardGeoError:
@@ -261,12 +275,21 @@ def apply(
     block = grid.window(*tile.wide)
     extra: dict[str, Any] = {"grid": block, "inner": tile.inner, "tile": tile}
     asked = inspect.signature(function).parameters
+    with heard() as said:
+        blocks = {name: source.read(block) for name, source in sources.items()}
+        result = function(**blocks, **options, **{name: value for name, value in extra.items() if name in asked})
+    return result, tuple(said)
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """The warnings that are given in the block, each once, in a list that is complete at its end."""
+    said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", HazardGeoWarning)
-        blocks = {name: source.read(block) for name, source in sources.items()}
-        result = function(**blocks, **options, **{name: value for name, value in extra.items() if name in asked})
-    return result, tuple(dict.fromkeys(str(w.message) for w in caught))
+        yield said
+    said.extend(dict.fromkeys(str(w.message) for w in caught))
 
 
 def _write_tile(
@@ -317,12 +340,18 @@ def part_path(folder: Path, tile: Tile) -> Path:
 
 
 def write_part(folder: Path, tile: Tile, part: Partial) -> None:
-    """Write a dict of arrays, whole or not at all."""
-    target = part_path(folder, tile)
-    temporary = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
-    with temporary.open("wb") as stream:
+    """Write a dict of arrays, whole or not at all. FormatError where it cannot be written."""
+    with written(part_path(folder, tile)) as stream:
         np.savez(stream, **part)  # type: ignore[arg-type]
-    temporary.replace(target)
+
+
+def has_part(folder: Path, tile: Tile) -> bool:
+    """True where the part of a tile is there and whole: one that a crash has cut is done again."""
+    try:
+        with zipfile.ZipFile(part_path(folder, tile)):
+            return True
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def read_part(folder: Path, tile: Tile) -> Partial:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import pickle
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hazardgeo.errors import FormatError, HazardGeoError, TileError
 from hazardgeo.tiles import lock
 from hazardgeo.tiles.code import code_hash
+from hazardgeo.tiles.options import options_hash
 
 MARKER = "work.key"
 _WARNINGS = "warnings.json"
@@ -41,11 +42,12 @@ def held(*folders: Path) -> Iterator[None]:
 def claim(folder: Path, functions: tuple[Callable[..., Any], ...], options: Mapping[str, Any], *more: Any) -> Path:
     """The work folder, emptied where it holds parts of other work: another grid, option, source or version of the code.
 
-    Raises FormatError where it holds files that are no parts, or cannot be written.
+    Raises FormatError where it holds files that are no parts, or cannot be written, and ConfigError for an option that
+    cannot travel.
     """
     what = [
         [(f.__module__, f.__qualname__, _code_of(f)) for f in functions],
-        hashlib.sha256(pickle.dumps(dict(options))).hexdigest(), code_hash(), *more,
+        options_hash(options), code_hash(), *more,
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(what, sort_keys=True, default=repr).encode()).hexdigest()
     marker = folder / MARKER
@@ -86,6 +88,25 @@ def discard(folder: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
+@contextmanager
+def written(target: Path) -> Iterator[IO[bytes]]:
+    """A stream whose bytes become the file at the end of the block, on the disk and whole, or not at all.
+
+    Raises FormatError where it cannot be written.
+    """
+    temporary = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())  # else a loss of power may leave a file of no bytes under the name
+        temporary.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise FormatError(f"cannot write {target}: {error.strerror or error}; check the free space.") from None
+
+
 def said_before(folder: Path) -> list[str]:
     """The warnings that were given over the parts in the folder."""
     try:
@@ -95,9 +116,10 @@ def said_before(folder: Path) -> list[str]:
 
 
 def remember_said(folder: Path, said: list[str]) -> None:
-    """Keep the warnings with the parts, for the call that goes on from them."""
+    """Keep the warnings with the parts, for the call that goes on from them; FormatError where there is no space for them."""
     if folder.is_dir():
-        (folder / _WARNINGS).write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+        with written(folder / _WARNINGS) as stream:
+            stream.write(json.dumps(said, ensure_ascii=False).encode())
 
 
 def _code_of(function: Callable[..., Any]) -> str:

@@ -10,7 +10,7 @@ from hazardgeo.errors import ConfigError
 from hazardgeo.grid import TOLERANCE_CELLS, Grid
 
 Block = tuple[slice, slice]
-DEFAULT_CELLS = 2048
+DEFAULT_CELLS = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 
 from hazardgeo.errors import ConfigError
@@ -104,16 +105,29 @@ class _Process:
         try:
             if self._stopped:
                 return None, "was stopped"
-            process = self._process or self._start()
-            assert process.stdin is not None
+            process = self._given(message)
             assert process.stdout is not None
-            send(process.stdin, message)
             answer = receive(process.stdout)
         except OSError:
             answer = None
         if answer is not None:
             return answer, ""
         return None, self.end()
+
+    def _given(self, message: bytes) -> subprocess.Popen[bytes]:
+        """The process, which has been sent the message; one that ended while it waited for work is replaced."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):
+                send(process.stdin, message)
+                return process
+        if process is not None:
+            self.end()
+        process = self._start()
+        assert process.stdin is not None
+        send(process.stdin, message)
+        return process
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-c", "from hazardgeo.tiles.worker import main; main()"]

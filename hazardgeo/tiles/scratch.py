@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hazardgeo.crs import Height
-from hazardgeo.errors import FormatError, GridMismatchError
+from hazardgeo.errors import GridMismatchError
 from hazardgeo.grid import TOLERANCE_CELLS, Grid
 from hazardgeo.raster import Raster
-from hazardgeo.tiles.folder import MARKER
+from hazardgeo.tiles.folder import MARKER, written
 from hazardgeo.tiles.plan import Tile, plan
 
 
@@ -42,18 +41,15 @@ class Scratch:
         return self.folder
 
     def has(self, folder: Path, tile: Tile) -> bool:
-        return _path(folder, tile).exists()
+        """True where the part is there and whole: one that a crash has cut is done again."""
+        try:
+            return _stored(folder, tile).shape == _shape(tile)
+        except (OSError, ValueError, EOFError):
+            return False
 
     def write(self, folder: Path, tile: Tile, part: Raster) -> None:
-        target = _path(folder, tile)
-        temporary = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
-        try:
-            with temporary.open("wb") as stream:
-                np.save(stream, part.values)
-            temporary.replace(target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise FormatError(f"cannot write {target}: {error.strerror}; check the free space.") from None
+        with written(_path(folder, tile)) as stream:
+            np.save(stream, part.values)
 
     def finish(self, folder: Path, grid: Grid, tiles: Iterable[Tile]) -> None:
         """Nothing is left to do: the parts are the raster."""
@@ -64,7 +60,7 @@ class Scratch:
         values: NDArray[Any] | None = None
         for tile in plan(self.grid, tile_cells=self.tile_cells, within=(rows, cols)):
             here = _common(tile.core, (rows, cols))
-            stored = np.load(_path(self.folder, tile), mmap_mode="r")
+            stored = _stored(self.folder, tile)
             if values is None:
                 values = np.empty(block.shape, stored.dtype)
             values[_moved(here, rows.start, cols.start)] = stored[_moved(here, tile.core[0].start, tile.core[1].start)]
@@ -86,6 +82,15 @@ def rows_cols(grid: Grid, block: Grid) -> tuple[slice, slice]:
 
 def _path(folder: Path, tile: Tile) -> Path:
     return folder / f"{tile.name}.npy"
+
+
+def _shape(tile: Tile) -> tuple[int, ...]:
+    return tuple(cells.stop - cells.start for cells in tile.core)
+
+
+def _stored(folder: Path, tile: Tile) -> NDArray[Any]:
+    values: NDArray[Any] = np.load(_path(folder, tile), mmap_mode="r")
+    return values
 
 
 def _common(core: tuple[slice, slice], block: tuple[slice, slice]) -> tuple[slice, slice]:

@@ -35,7 +35,7 @@ def statistics(source: RasterSource, *, work_folder: Path, **job: Any) -> Statis
 
     `job` and errors are those of `tiles.map`; a tile may have up to 2^26 cells.
     """
-    sums = map_reduce(_local, _combine, {"raster": source}, work_folder=work_folder, **job)
+    sums = map_reduce(_sums, _combine, {"raster": source}, work_folder=work_folder, **job)
     cells, known = (int(n) for n in sums["counts"])
     if not known:
         return Statistics(cells, 0, math.nan, math.nan, math.nan, math.nan)
@@ -45,7 +45,7 @@ def statistics(source: RasterSource, *, work_folder: Path, **job: Any) -> Statis
     return Statistics(cells, known, low, high, float(mean), math.sqrt(max(float(variance), 0.0)))
 
 
-def _local(raster: Raster, inner: tuple[slice, slice]) -> Partial:
+def _sums(raster: Raster, inner: tuple[slice, slice]) -> Partial:
     part = raster.window(*inner)
     values = part.values[~part.unknown].astype(np.float64)
     extremes = [values.min(), values.max()] if len(values) else [math.inf, -math.inf]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from hazardgeo.errors import FormatError, HazardGeoError
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import engine
 from hazardgeo.tiles.call import Call
 from hazardgeo.tiles.engine import Job, Options, Partial, Sink, Source
-from hazardgeo.tiles.folder import discard, held
+from hazardgeo.tiles.folder import discard, held, key_of, require_claimed
 from hazardgeo.tiles.plan import Tile, plan
+
+_ANSWERS = "exchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +66,53 @@ def stitch(
     with held(work_folder, *(sink.work_folder() for sink in named.values())):
         folder = engine.work_in(work_folder, work, sources, whole, "local", exchange, settle)
         engine.compute_parts(work, sources, whole, tiles, folder)
-        answers = folder / "exchanged"
-        answers.mkdir(exist_ok=True)
-        for tile, answer in exchange(Parts(folder, whole, tuple(tiles))):
-            engine.write_part(answers, tile, answer)
+        _answer(exchange, Parts(folder, whole, tuple(tiles)))
         folders = {
             name: engine.work_in(sink.work_folder(), work, sources, whole, "tiles", exchange, settle)
             for name, sink in named.items()
         }
         open_tiles = [t for t in tiles if not all(sink.has(folders[name], t) for name, sink in named.items())]
-        calls = (Call(t.name, _settle_tile, (settle, work.options, folder, named, folders, whole, t)) for t in open_tiles)
-        engine.perform_all(calls, work, folder, done=len(tiles) - len(open_tiles), tiles=len(tiles))
+        places = {name: (place, key_of(place)) for name, place in folders.items()}
+        given = folder, key_of(folder)
+        calls = (Call(t.name, _settle_tile, (settle, work.options, given, named, places, whole, t)) for t in open_tiles)
+        last, first = replace(work, function=settle), next(iter(folders.values()))
+        engine.perform_all(calls, last, first, done=len(tiles) - len(open_tiles), tiles=len(tiles))
         for name, sink in named.items():
             sink.finish(folders[name], whole, tiles)
         discard(folder)
 
 
+def _answer(exchange: Exchange, parts: Parts) -> None:
+    """Have the answers of the exchange beside the parts."""
+    answers = parts.folder / _ANSWERS
+    try:
+        answers.mkdir(exist_ok=True)
+        for tile, answer in exchange(parts):
+            engine.write_part(answers, tile, answer)
+    except HazardGeoError:
+        raise
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise FormatError(f"cannot keep what tiles say to each other in {answers}: {reason}; check the free space.") from None
+
+
 def _settle_tile(
     settle: Callable[..., Raster | Mapping[str, Raster]],
     options: Options,
-    folder: Path,
+    given: tuple[Path, str],
     sinks: Mapping[str, Sink[Any]],
-    folders: Mapping[str, Path],
+    places: Mapping[str, tuple[Path, str]],
     grid: Grid,
     tile: Tile,
 ) -> tuple[str, ...]:
     core = grid.window(*tile.core)
-    local, exchanged = engine.read_part(folder, tile), engine.read_part(folder / "exchanged", tile)
-    result = settle(local=local, exchanged=exchanged, grid=core, **options)
+    require_claimed(*given)
+    local, exchanged = engine.read_part(given[0], tile), engine.read_part(given[0] / _ANSWERS, tile)
+    with engine.heard() as said:
+        result = settle(local=local, exchanged=exchanged, grid=core, **options)
     rasters = result if isinstance(result, Mapping) else {"": result}
     for name, sink in sinks.items():
         rasters[name].grid.require_same(core)
-        sink.write(folders[name], tile, rasters[name])
-    return ()
+        require_claimed(*places[name])
+        sink.write(places[name][0], tile, rasters[name])
+    return tuple(said)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from hazardgeo import tiles
 from hazardgeo.cloud import PointCloud
-from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, InputError
+from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, InputError, TileError
 from hazardgeo.grid import Grid
 from hazardgeo.io import CloudParts, RasterParts, cloud_source, read_cloud, read_raster, write_cloud, write_raster
 from hazardgeo.io.cloud import tiled
@@ -177,8 +179,8 @@ def test_only_the_attributes_that_are_asked_for_are_kept(tmp_path: Path) -> None
 @pytest.mark.usefixtures("small_runs")
 def test_sorting_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     write_cloud(a_cloud(), tmp_path / "in.laz")
-    with pytest.raises(InputError, match="not today"), cloud_source(tmp_path / "in.laz", work_folder=tmp_path / "work"):
-        raise InputError("not today")
+    with pytest.raises(TileError, match="not today"), cloud_source(tmp_path / "in.laz", work_folder=tmp_path / "work"):
+        raise TileError("not today")
     done: list[Any] = []
     with cloud_source(tmp_path / "in.laz", work_folder=tmp_path / "work", report=done.append) as source:
         assert source.points == 3000
@@ -188,9 +190,9 @@ def test_sorting_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
 
 def interrupted(folder: Path) -> PointCloud:
     """What a source gives in a block that ends with an error."""
-    with contextlib.suppress(InputError), cloud_source(folder / "in.laz", work_folder=folder / "work") as source:
+    with contextlib.suppress(TileError), cloud_source(folder / "in.laz", work_folder=folder / "work") as source:
         found = source.read(grid_over(source.bounds, 100.0, source.crs))
-        raise InputError("not today")
+        raise TileError("not today")
     return found
 
 
@@ -237,3 +239,80 @@ def test_real_scans_by_tiles_give_the_bytes_of_the_whole(tmp_path: Path, data_ca
         tiles.map(counts, {"cloud": source}, RasterParts(tmp_path / "tiles.tif"), grid=grid, tile_cells=64)
     write_raster(counts(read_cloud(path), grid), tmp_path / "whole.tif")
     assert (tmp_path / "tiles.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    write_cloud(a_cloud(100), tmp_path / "in.laz")
+    twice = [tmp_path / "in.laz", tmp_path / "." / "in.laz"]
+    with pytest.raises(InputError, match="named twice"), cloud_source(twice, work_folder=tmp_path / "work"):
+        pass
+
+
+def test_what_the_same_call_would_refuse_again_leaves_nothing_behind(tmp_path: Path) -> None:
+    write_cloud(a_cloud(100), tmp_path / "in.laz")
+    with pytest.raises(InputError, match="no"), cloud_source(tmp_path / "in.laz", work_folder=tmp_path / "work"):
+        raise InputError("no")
+    assert [p.name for p in tmp_path.iterdir()] == ["in.laz"]
+
+
+@pytest.mark.usefixtures("small_runs")
+@pytest.mark.parametrize("cell", [0.7, 3.0, 11.0])
+def test_means_add_up_in_the_order_of_the_file(tmp_path: Path, cell: float) -> None:
+    write_cloud(a_cloud(), tmp_path / "in.laz")
+    whole = read_cloud(tmp_path / "in.laz")
+    with cloud_source(tmp_path / "in.laz", work_folder=tmp_path / "work") as source:
+        grid = grid_over(source.bounds, cell, source.crs)
+        for rows, cols in ((slice(0, 4), slice(0, 3)), (slice(1, 6), slice(1, 9))):
+            block = grid.window(rows, cols)
+            np.testing.assert_array_equal(source.read(block).xyz, within(whole, block).xyz)
+
+
+def test_attributes_of_two_kinds_become_one_that_holds_both(tmp_path: Path) -> None:
+    one, two = a_cloud(50), a_cloud(50)
+    write_cloud(one.with_attribute("amp", np.arange(50, dtype=np.uint16)), tmp_path / "one.las")
+    write_cloud(two.with_attribute("amp", np.linspace(0, 1, 50).astype(np.float32)), tmp_path / "two.las")
+    with cloud_source([tmp_path / "one.las", tmp_path / "two.las"], work_folder=tmp_path / "work") as source:
+        found = source.read(grid_over(source.bounds, 5.0, source.crs)).attributes["amp"]
+        assert source.read(grid_over((0.0, 0.0, 1.0, 1.0), 1.0, source.crs)).attributes["amp"].dtype == found.dtype
+    assert found.dtype == np.float32
+    assert found.sum() == pytest.approx(np.arange(50).sum() + 25)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_bounds_that_lie_in_a_header_only_cost_time(tmp_path: Path, factor: float) -> None:
+    write_cloud(a_cloud(), tmp_path / "in.las")
+    data = bytearray((tmp_path / "in.las").read_bytes())
+    east, west = np.frombuffer(data, "<f8", 2, 179)
+    data[179:187] = np.float64(west + (east - west) * factor).tobytes()
+    (tmp_path / "in.las").write_bytes(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HazardGeoWarning)
+        with cloud_source(tmp_path / "in.las", work_folder=tmp_path / "work") as source:
+            assert len(source.read(grid_over(source.bounds, 5.0, source.crs))) == 3000
+            assert len(np.load(tmp_path / "work" / "index.npy")) < 3000
+
+
+@pytest.mark.usefixtures("small_runs")
+def test_the_fullest_square_of_an_uneven_scan_is_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    angle, away = rng.uniform(0, 6.28, 4000), rng.exponential(4.0, 4000)
+    xyz = np.column_stack([500_000 + away * np.cos(angle), 4_000_000 + away * np.sin(angle), np.zeros(4000)])
+    write_cloud(PointCloud(xyz, 32648), tmp_path / "in.las")
+    cloud = read_cloud(tmp_path / "in.las")
+    with cloud_source(tmp_path / "in.las", work_folder=tmp_path / "work") as source:
+        grid = grid_over(source.bounds, 8.0, source.crs)
+        most = highest_count(cloud, grid)
+        assert most / 3 < source.fullest(8.0) < 3 * most
+
+
+def highest_count(cloud: PointCloud, grid: Grid) -> float:
+    return float(counts(cloud, grid).values.max())
+
+
+def test_a_copc_file_that_changes_has_another_key(tmp_path: Path, data_case: Any) -> None:
+    path = tmp_path / "in.copc.laz"
+    path.write_bytes((data_case("lasr_bcts") / "example.copc.laz").read_bytes())
+    with cloud_source(path, work_folder=tmp_path / "work") as source:
+        before = source.key
+        os.utime(path, (1, 1))
+        assert source.key != before

@@ -18,13 +18,16 @@ from hazardgeo.tiles import Pool
 def hillside(seed: int, *, count: int = 4000) -> PointCloud:
     """A hillside with a house, a void, low noise and withheld points."""
     rng = np.random.default_rng(seed)
+    stray = np.column_stack([rng.uniform(500_000, 500_100, 4), rng.uniform(4_000_000, 4_000_080, 4), rng.uniform(1700, 2000, 4)])
     x, y = rng.uniform(0, 70, count), rng.uniform(0, 50, count)
     z = 1800 + 0.2 * x + rng.normal(0, 0.05, count)
     z += np.where((x > 20) & (x < 34) & (y > 12) & (y < 24), 6.0, 0.0)
     z[rng.integers(0, count, 5)] -= 30
     keep = np.hypot(x - 50, y - 30) > 6
     cloud = PointCloud(np.round(np.column_stack([x + 500_000.5, y + 4_000_000.25, z]), 3)[keep], 32648)
-    return cloud.with_attribute("withheld", rng.random(len(cloud)) < 0.01)
+    cloud = PointCloud(np.vstack([cloud.xyz, np.round(stray, 3)]), 32648)  # noise widens the bounds
+    codes = np.where(np.arange(len(cloud)) < len(cloud) - 4, 0, 18).astype(np.uint8)
+    return cloud.with_attribute("withheld", rng.random(len(cloud)) < 0.01).with_attribute("classification", codes)
 
 
 def sorted_points(cloud: PointCloud) -> Any:
@@ -84,6 +87,30 @@ def test_a_cloud_becomes_a_raster_of_one_statistic(tmp_path: Path, statistic: st
     np.testing.assert_array_equal(
         found.values, [[wanted, 0.0 if statistic == "count" else np.nan, 1.0 if statistic == "count" else 2.0]]
     )
+
+
+def test_a_scan_without_a_usable_point_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    cloud = hillside(2)
+    io.write_cloud(cloud.with_attribute("withheld", np.ones(len(cloud), bool)), tmp_path / "in.las")
+    with pytest.raises(InputError, match="withheld or noise"):
+        pipeline.ground(tmp_path / "in.las", out=tmp_path / "out")
+    assert not [p for p in (tmp_path / "out").iterdir() if not p.name.startswith(".")]
+
+
+def test_a_folder_of_scans_is_one_scan_and_its_files_are_never_written_over(tmp_path: Path) -> None:
+    for k in (1, 2):
+        io.write_cloud(hillside(k), tmp_path / f"ground_{k}.laz")
+    made = pipeline.surface(tmp_path, out=tmp_path / "count.tif", statistic="count")
+    counted = sum(
+        int(((c := io.read_cloud(p)).attributes["classification"] != 18)[~c.attributes["withheld"]].sum())
+        for p in tmp_path.glob("*.laz")
+    )
+    assert io.read_raster(made).values.sum() == counted
+    (tmp_path / "ground_1.laz").rename(tmp_path / "ground.laz")
+    with pytest.raises(InputError, match=r"ground\.laz would be written over"):
+        pipeline.ground(tmp_path / "ground.laz", out=tmp_path)
+    with pytest.raises(InputError, match=r"count\.tif would be written over"):
+        pipeline.slope(made, out=tmp_path / "count.tif")
 
 
 def test_what_cannot_be_gridded_is_refused(tmp_path: Path) -> None:

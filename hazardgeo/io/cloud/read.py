@@ -134,7 +134,8 @@ def _read_las(
     require_some(found, source, wanted)
     odd = lost_points(found)
     if found.outside:
-        odd.append(f"{found.outside:,} of {found.seen:,} points lie outside the bounds that its header states")
+        left = " and are left out" if points and wanted.bounds is not None else ""
+        odd.append(f"{found.outside:,} of {found.seen:,} points lie outside the bounds that its header states{left}")
     odd.extend(_mend_returns(found.attributes))
     coordinates = found.xyz
     coordinates[:, 2] *= reference.metres_per_z or 1.0

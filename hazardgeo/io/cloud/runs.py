@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ from hazardgeo.tiles.points import within
 
 _INDEX = "index.npy"
 _AXES = ("x", "y", "z")
+_ORDER = "place in the run"
+_SLACK_CELLS = 1e-3
 _PLACES = np.dtype([("row", "<i8"), ("col", "<i8"), ("run", "<i8"), ("first", "<i8"), ("last", "<i8")])
 
 
@@ -48,21 +51,31 @@ class SortedCloud:
 
     folder: Path
     side: float
-    attributes: tuple[str, ...]
+    attributes: Mapping[str, np.dtype[Any]]
     bounds: tuple[float, float, float, float]
     points: int
     crs: pyproj.CRS
     height: Height
     key: str
 
+    def fullest(self, side: float) -> int:
+        """About how many points the fullest square of this side holds."""
+        index = np.load(self.folder / _INDEX, mmap_mode="r")
+        wider = max(side, self.side)
+        squares = [np.floor(index[name] * (self.side / wider)).astype(np.int64) for name in ("row", "col")]
+        _, inverse = np.unique(np.column_stack(squares), axis=0, return_inverse=True)
+        most = np.bincount(inverse.ravel(), weights=index["last"] - index["first"]).max()
+        return math.ceil(float(most) * (side / wider) ** 2)
+
     def read(self, block: Grid) -> PointCloud:
         """The points in the cells of the block, in the order of the files."""
         index = np.load(self.folder / _INDEX, mmap_mode="r")
         west, south, east, north = block.bounds
-        top, bottom = (int(np.floor(-y / self.side)) for y in (north, south))
-        left, right = (int(np.floor(x / self.side)) for x in (west, east))
-        found = index[np.searchsorted(index["row"], top - 1) : np.searchsorted(index["row"], bottom + 1, "right")]
-        found = found[(found["col"] >= left - 1) & (found["col"] <= right + 1)]
+        slack = _SLACK_CELLS * max(block.cell)
+        top, bottom = (math.floor(-y / self.side) for y in (north + slack, south - slack))
+        left, right = (math.floor(x / self.side) for x in (west - slack, east + slack))
+        found = index[np.searchsorted(index["row"], top) : np.searchsorted(index["row"], bottom, "right")]
+        found = found[(found["col"] >= left) & (found["col"] <= right)]
         pieces = [self._piece(int(run), found[found["run"] == run], block) for run in np.unique(found["run"])]
         if not pieces:
             pieces = [self._piece(0, found[:0], block)]
@@ -71,12 +84,14 @@ class SortedCloud:
         return PointCloud(xyz, self.crs, attributes, self.height)
 
     def _piece(self, run: int, places: NDArray[Any], block: Grid) -> PointCloud:
-        """The points of one run in the block."""
+        """The points of one run in the block, in their order."""
         table = np.load(self.folder / f"{_name(run)}.npy", mmap_mode="r")
         rows = [table[first:last] for first, last in places[["first", "last"]].tolist()]
         held = np.concatenate(rows) if rows else np.empty(0, table.dtype)
+        held = held[np.argsort(held[_ORDER])]
         xyz = np.column_stack([held[axis] for axis in _AXES])
-        return within(PointCloud(xyz, self.crs, {n: held[n] for n in self.attributes}, self.height), block)
+        attributes = {name: held[name].astype(kind, copy=False) for name, kind in self.attributes.items()}
+        return within(PointCloud(xyz, self.crs, attributes, self.height), block)
 
 
 def _name(number: int) -> str:
@@ -99,7 +114,10 @@ def sort_run(
     places = np.zeros(len(starts), _PLACES)
     places["row"], places["col"] = square[starts].T
     places["run"], places["first"], places["last"] = run.number, starts, np.r_[starts[1:], len(order)]
-    table = np.empty(len(order), [*((a, "<f8") for a in _AXES), *((n, v.dtype, v.shape[1:]) for n, v in kept.items())])
+    table = np.empty(
+        len(order), [(_ORDER, "<i8"), *((a, "<f8") for a in _AXES), *((n, v.dtype, v.shape[1:]) for n, v in kept.items())]
+    )
+    table[_ORDER] = order
     for i, axis in enumerate(_AXES):
         table[axis] = cloud.xyz[order, i]
     for name, values in kept.items():
@@ -128,7 +146,7 @@ def gathered(runs: list[Run], folder: Path, side: float, key: str) -> SortedClou
         message = f"{runs[0].path} and the other files do not all have {', '.join(lost)}; these attributes are left out."
         warnings.warn(message, HazardGeoWarning, stacklevel=4)
     index = np.concatenate([np.load(folder / f"{run.name}.places.npy") for run in runs])
-    _keep(folder / _INDEX, index[np.argsort(index, order=("row", "col", "run"))])
+    _keep(folder / _INDEX, index[np.lexsort((index["run"], index["col"], index["row"]))])
     west, south, east, north = np.array([s["bounds"] for s in said]).T
     bounds = float(west.min()), float(south.min()), float(east.max()), float(north.max())
     return SortedCloud(folder, side, shared, bounds, sum(s["points"] for s in said), crs, height, key)
@@ -148,11 +166,13 @@ def _agreed(said: list[dict[str, Any]]) -> tuple[pyproj.CRS, Height]:
     return first, first_height
 
 
-def _shared(kinds: list[np.dtype[Any]]) -> tuple[tuple[str, ...], list[str]]:
-    """The attributes that all runs have in the same form, and the others."""
-    names = [n for n in kinds[0].names or () if n not in _AXES]
-    shared = tuple(n for n in names if all(n in (k.names or ()) and k[n].shape == kinds[0][n].shape for k in kinds))
-    return shared, sorted({n for k in kinds for n in k.names or ()} - set(shared) - set(_AXES))
+def _shared(kinds: list[np.dtype[Any]]) -> tuple[dict[str, np.dtype[Any]], list[str]]:
+    """The attributes that all runs have, of a kind that holds all their numbers, and the others."""
+    others = {*_AXES, _ORDER}
+    names = [n for n in kinds[0].names or () if n not in others]
+    shared = [n for n in names if all(n in (k.names or ()) and k[n].shape == kinds[0][n].shape for k in kinds)]
+    lost = {n for k in kinds for n in k.names or ()} - set(shared) - others
+    return {n: np.result_type(*{k[n].base for k in kinds}) for n in shared}, sorted(lost)
 
 
 def _keep(path: Path, values: NDArray[Any]) -> None:

@@ -35,10 +35,7 @@ def read_clouds(
     ground goes missing unnoticed.
     """
     sources = [located(path) for path in paths]
-    if not sources:
-        raise InputError("there is no cloud to read; name at least one file.")
-    if len({source.resolve() if isinstance(source, Path) else source for source in sources}) < len(sources):
-        raise InputError(f"a file is named twice among {', '.join(s.name for s in sources)[:200]}; name each once.")
+    require_each_once(sources)
     clouds = [read_cloud(source, classes=classes, crs=crs, height=height, offset=offset) for source in sources]
     first = clouds[0]
     if len(clouds) == 1:
@@ -61,6 +58,14 @@ def read_clouds(
         warnings.warn(message, HazardGeoWarning, stacklevel=2)
     attributes = {name: np.concatenate([cloud.attributes[name] for cloud in clouds]) for name in shared}
     return PointCloud(np.concatenate([cloud.xyz for cloud in clouds]), first.crs, attributes, first.height)
+
+
+def require_each_once(places: Sequence[Place]) -> None:
+    """Raise InputError for no file at all, and for a file that is named twice."""
+    if not places:
+        raise InputError("there is no cloud to read; name at least one file.")
+    if len({place.resolve() if isinstance(place, Path) else place for place in places}) < len(places):
+        raise InputError(f"a file is named twice among {', '.join(p.name for p in places)[:200]}; name each once.")
 
 
 def _alike(name: str, first: PointCloud, other: PointCloud) -> bool:

@@ -16,15 +16,16 @@ import pyproj
 
 from hazardgeo.cloud import PointCloud
 from hazardgeo.crs import Height
-from hazardgeo.errors import FormatError, InputError
+from hazardgeo.errors import ConfigError, FormatError, InputError
 from hazardgeo.grid import Grid
 from hazardgeo.io import files
 from hazardgeo.io.cloud import copc, las, las_guard
 from hazardgeo.io.cloud.points import Bounds
-from hazardgeo.io.cloud.read import COLUMN_DOORS, read_block, read_cloud
+from hazardgeo.io.cloud.read import COLUMN_DOORS, read_block, read_range
 from hazardgeo.io.cloud.runs import Run, gathered, is_sorted, sort_run
-from hazardgeo.io.cloud.write import write_parts
-from hazardgeo.io.remote import Place, Remote
+from hazardgeo.io.cloud.several import require_each_once
+from hazardgeo.io.cloud.write import require_writable, write_parts
+from hazardgeo.io.remote import Place, Remote, located
 from hazardgeo.tiles import Call, CloudSource, Executor, InProcess, Tile
 from hazardgeo.tiles.engine import Job, Report, perform_all
 from hazardgeo.tiles.folder import claim, discard, held, key_of
@@ -32,6 +33,9 @@ from hazardgeo.tiles.points import within
 
 RUN_POINTS = 1_000_000
 _SQUARE_POINTS = 20_000
+_LOOKED_AT = 100_000
+_USUAL_SIDE = 32.0
+_UNEVEN = 4.0
 _SLACK = 1e-6  # of a block's side: its edges as numbers are not exact
 
 
@@ -45,8 +49,17 @@ class CopcFile:
     crs: pyproj.CRS
     height: Height
     attributes: tuple[str, ...]
-    key: str
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @property
+    def key(self) -> str:
+        return json.dumps([files.identity(located(self.path)), self.offset, self.attributes])
+
+    def fullest(self, side: float) -> int:
+        """About how many points the fullest square of this side holds: more than the mean, by how uneven surveys are."""
+        west, south, east, north = self.bounds
+        area = max(east - west, side) * max(north - south, side)
+        return min(math.ceil(_UNEVEN * self.points * side**2 / area), self.points)
 
     def read(self, block: Grid) -> PointCloud:
         """The points in the cells of the block, in the order of the file."""
@@ -72,6 +85,7 @@ class CloudParts:
         return (folder / f"{tile.name}.npz").exists()
 
     def write(self, folder: Path, tile: Tile, part: PointCloud) -> None:
+        require_writable(part)
         with files.atomic(folder / f"{tile.name}.npz") as temporary:
             said = json.dumps([part.crs.to_wkt(), part.height.kind, part.height.vertical])
             attributes = {f"attribute {name}": values for name, values in part.attributes.items()}
@@ -104,23 +118,23 @@ def cloud_source(
 ) -> Iterator[CloudSource]:
     """The points of one or more files as a source of tiles; files may be larger than the memory.
 
-    A COPC file is asked for each block directly; points outside the bounds of its header are not found. All other points
-    are sorted once, by the `executor`, into `work_folder`, which takes some 50 bytes for each point and attributes of
-    their own (fewer with only those named in `attributes`) and is removed at the end. An interrupted call goes on from there.
+    A COPC file is asked for each block directly; points outside the bounds of its header are left out, with a warning. All
+    other points are sorted once, by the `executor`, into `work_folder`, which takes some 60 bytes for each point and
+    attributes of their own (fewer with only those named in `attributes`) and is removed at the end. An interrupted call
+    goes on from there.
     Files of LAS and LAZ are read in parts of a million points; those of other formats, and from addresses, must fit into
     memory one by one. `crs`, `height`, `offset` and errors are those of `read_cloud`; FormatError where there is not
     enough space.
     """
     several = [paths] if isinstance(paths, str | Path | Remote) else list(paths)
     places = [files.reachable(path) for path in several]
-    if not places:
-        raise InputError("there is no cloud to read; name at least one file.")
+    require_each_once(places)
     options = {"crs": crs, "height": height, "offset": offset}
     if len(places) == 1 and (found := _copc(places[0], attributes, options)) is not None:
         yield found
         return
     keys = [files.identity(place) for place in places]
-    runs, side, size = _planned(places, attributes)
+    runs, side, size = _planned(places, attributes, options)
     kept = None if attributes is None else tuple(sorted(attributes))
     with held(work_folder):
         folder = claim(work_folder, (sort_run,), {**options, "attributes": kept}, side, keys)
@@ -128,21 +142,27 @@ def cloud_source(
         missing = [run for run in runs if not is_sorted(run, folder)]
         _require_space(folder, size * len(missing) // len(runs))
         calls = (Call(run.name, sort_run, (run, folder, side, kept, options)) for run in missing)
-        perform_all(calls, work, folder, done=len(runs) - len(missing), tiles=len(runs))
-        for place, key in zip(places, keys, strict=True):
-            if files.identity(place) != key:
-                raise FormatError(f"{place} changed while it was read; wait until it is written, and run again.")
-        yield gathered(runs, folder, side, key_of(folder))
+        try:
+            perform_all(calls, work, folder, done=len(runs) - len(missing), tiles=len(runs))
+            for place, key in zip(places, keys, strict=True):
+                if files.identity(place) != key:
+                    raise FormatError(f"{place} changed while it was read; wait until it is written, and run again.")
+            yield gathered(runs, folder, side, key_of(folder))
+        except (InputError, ConfigError):  # the same call would end the same way
+            discard(folder)
+            raise
         discard(folder)
 
 
-def _planned(places: list[Place], attributes: Collection[str] | None) -> tuple[list[Run], float, int]:
+def _planned(places: list[Place], attributes: Collection[str] | None, options: dict[str, Any]) -> tuple[list[Run], float, int]:
     """The runs that make the cloud, the side of the squares they are sorted by, and the bytes that they take."""
     runs: list[Run] = []
     points, area, size = 0, 0.0, 0
+    first: PointCloud | None = None
     for place in places:
         if place.suffix.lower() in COLUMN_DOORS:
             runs.append(Run(len(runs), place, None))
+            size += place.stat().st_size
             continue
         with las.opened(place, guard=las_guard.require_plausible_header) as reader:
             header = reader.header
@@ -151,12 +171,24 @@ def _planned(places: list[Place], attributes: Collection[str] | None) -> tuple[l
         if isinstance(place, Remote):  # each part would fetch all of it anew
             runs.append(Run(len(runs), place, None))
         else:
-            for first in range(0, count, RUN_POINTS):
-                runs.append(Run(len(runs), place, slice(first, min(first + RUN_POINTS, count))))
+            first = first or read_range(place, slice(0, _LOOKED_AT), **options)
+            for start in range(0, count, RUN_POINTS):
+                runs.append(Run(len(runs), place, slice(start, min(start + RUN_POINTS, count))))
         points, area = points + count, area + float(wide * tall)
-        size += count * (24 + (record if attributes is None else 2 * len(attributes)))
-    side = math.sqrt(area / points * _SQUARE_POINTS) if points and math.isfinite(area) and area > 0 else 1.0
-    return runs, 2.0 ** round(math.log2(side)), size
+        size += count * (32 + (record if attributes is None else 2 * len(attributes)))
+    return runs, _side(points, area, first), size
+
+
+def _side(points: int, area: float, first: PointCloud | None) -> float:
+    """The side of squares with some `_SQUARE_POINTS` points, a power of two; what headers say is held against some points."""
+    if not points:
+        return _USUAL_SIDE
+    side = math.sqrt(area / points * _SQUARE_POINTS) if math.isfinite(area) and area > 0 else _USUAL_SIDE
+    if first is not None and len(first):
+        west, south, east, north = first.bounds
+        least = math.sqrt((east - west) * (north - south) / points * _SQUARE_POINTS)
+        side = min(max(side, least), max(east - west, north - south))
+    return 2.0 ** round(math.log2(max(side, 1e-6)))
 
 
 def _copc(place: Place, attributes: Collection[str] | None, options: dict[str, Any]) -> CopcFile | None:
@@ -169,12 +201,11 @@ def _copc(place: Place, attributes: Collection[str] | None, options: dict[str, A
             return None
         (west, south), (east, north) = np.asarray(header.mins)[:2].tolist(), np.asarray(header.maxs)[:2].tolist()
         count = int(header.point_count)
-    one = read_cloud(place, resolution=math.hypot(east - west, north - south), **options)
-    kept = tuple(name for name in one.attributes if attributes is None or name in attributes)
     dx, dy, _ = options["offset"]
     bounds = (west + dx, south + dy, east + dx, north + dy)
-    key = json.dumps([files.identity(place), str(options)])
-    return CopcFile(place, bounds, count, one.crs, one.height, kept, key, options["offset"])
+    corner = read_block(place, (bounds[0], bounds[1], bounds[0], bounds[1]), **options)
+    kept = tuple(name for name in corner.attributes if attributes is None or name in attributes)
+    return CopcFile(place, bounds, count, corner.crs, corner.height, kept, options["offset"])
 
 
 def _require_space(folder: Path, size: int) -> None:

@@ -66,7 +66,7 @@ def _records(parts: Iterator[PointCloud], header: laspy.LasHeader) -> Iterator[l
             yield _record(cloud, header, slice(first, first + _CHUNK_POINTS))
 
 
-def _require_writable(cloud: PointCloud) -> None:
+def require_writable(cloud: PointCloud) -> None:
     """InputError for clouds and attributes that LAS cannot hold without loss."""
     if not np.isfinite(cloud.xyz).all():
         raise InputError("the cloud has coordinates that are not finite, which LAS cannot hold; select the finite ones first.")
@@ -95,7 +95,7 @@ def _header(parts: Iterator[PointCloud]) -> laspy.LasHeader:
     for cloud in parts:
         if not len(cloud):
             continue
-        _require_writable(cloud)
+        require_writable(cloud)
         first = first or cloud
         _require_alike(first, cloud)
         low, high = np.minimum(low, cloud.xyz.min(axis=0)), np.maximum(high, cloud.xyz.max(axis=0))

@@ -27,7 +27,7 @@ from hazardgeo.io.remote import Place, located
 from hazardgeo.raster import Raster
 from hazardgeo.tiles import Tile
 
-_CACHE_MB = 256
+_CACHE_MB = 64
 
 
 @dataclass(frozen=True)
