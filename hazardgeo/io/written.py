@@ -10,6 +10,7 @@ from pathlib import Path
 from hazardgeo.errors import FormatError
 
 _TIFF = (".tif", ".tiff")
+_CACHE_MB = 16
 
 
 def require_whole(part: Path, target: Path) -> None:
@@ -30,7 +31,7 @@ def _tiff_lacks(path: Path) -> str | None:
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):  # nothing is read twice
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path) as whole:
                 levels = len(whole.overviews(1))

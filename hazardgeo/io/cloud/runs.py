@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from numpy.typing import NDArray
 from hazardgeo import crs as _crs
 from hazardgeo.cloud import PointCloud
 from hazardgeo.crs import Height
-from hazardgeo.errors import CrsError, FormatError, HazardGeoWarning, HeightError
+from hazardgeo.errors import CrsError, HazardGeoWarning, HeightError
 from hazardgeo.grid import Grid
-from hazardgeo.io import files
 from hazardgeo.io.cloud.read import read_cloud, read_range
 from hazardgeo.io.remote import Place
+from hazardgeo.tiles.folder import written
 from hazardgeo.tiles.points import within
 
 _INDEX = "index.npy"
@@ -177,11 +176,5 @@ def _shared(kinds: list[np.dtype[Any]]) -> tuple[dict[str, np.dtype[Any]], list[
 
 def _keep(path: Path, values: NDArray[Any]) -> None:
     """Write an array, whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            np.save(stream, values)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FormatError(f"cannot write {path}: {files.one_line(error)}; check the free space.") from None
+    with written(path) as stream:
+        np.save(stream, values)
