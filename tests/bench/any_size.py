@@ -33,7 +33,8 @@ from hazardgeo.tiles import InProcess, PeakMemory, Pool, plan
 from hazardgeo.tiles.points import grid_over
 
 SCAN = "lidr_als/Topography.laz"
-TILE = 2048
+TILE = tiles.DEFAULT_CELLS
+_WEST, _NORTH = 488 * 1024, 3907 * 1024  # where tiles begin
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def cloud(folder: Path, given: argparse.Namespace) -> None:
 
 
 def overhead(folder: Path, given: argparse.Namespace) -> None:
-    """Each way five times in turn, the best of each; the pool is measured with its processes already started."""
+    """Each way three times in turn, the best of each; the pool is measured with its processes already started."""
     dem = made_raster(given.inputs / f"dem-{4 * TILE}.tif", 4 * TILE, given.jobs)
     source, grid = RasterFile(dem), RasterFile(dem).grid
     cut = plan(grid, tile_cells=TILE, halo=1)
@@ -91,7 +92,7 @@ def overhead(folder: Path, given: argparse.Namespace) -> None:
     with Pool(1) as pool:
         ways = {"by hand": by_hand, "engine, this process": by_engine(InProcess()), "engine, a pool of one": by_engine(pool)}
         best = dict.fromkeys(ways, math.inf)
-        for k in range(5):
+        for k in range(3):
             for name, way in ways.items():
                 out = folder / f"{name}-{k}.tif"
                 best[name] = min(best[name], timed(lambda way=way, out=out: way(out)))
@@ -102,9 +103,9 @@ def overhead(folder: Path, given: argparse.Namespace) -> None:
 
 def growth(folder: Path, given: argparse.Namespace) -> None:
     for name, sizes, work in (
-        ("slope to a COG, Mpx", (16, 64, 256), _slope_of),
-        ("fill depressions to a COG, Mpx", (16, 64, 256), _fill_of),
-        ("points to a raster, millions", (2, 8, 32), _surface_of),
+        ("slope to a COG, Mpx", (4, 16, 64), _slope_of),
+        ("fill depressions to a COG, Mpx", (4, 16, 64), _fill_of),
+        ("points to a raster, millions", (1, 4, 16), _surface_of),
     ):
         for jobs in (1, 2):
             with Pool(jobs) as pool:
@@ -132,7 +133,7 @@ def _surface_of(inputs: Path, out: Path, size: int, pool: Pool) -> float:
 def made_raster(path: Path, side: int, jobs: int) -> Path:
     """Hills with noise and holes, made tile by tile."""
     if not path.exists():
-        grid = grid_over((500_000.5, 4_000_000.5, 499_999.5 + side, 3_999_999.5 + side), 1.0, 32648)
+        grid = grid_over((_WEST + 0.5, _NORTH - side + 0.5, _WEST + side - 0.5, _NORTH - 0.5), 1.0, 32648)
         with Pool(jobs) as pool:
             tiles.map(hills.height, {}, RasterParts(path), grid=grid, executor=pool)
     return path

@@ -11,7 +11,7 @@ import pyproj
 import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError
-from rasterio.errors import RasterioError
+from rasterio.errors import RasterioError, RasterioIOError
 
 from hazardgeo.errors import FormatError
 from hazardgeo.io import files
@@ -44,16 +44,19 @@ def write_raster(raster: Raster, path: str | Path) -> None:
 
 def to_cog(source: Path, target: Path, kind: str) -> None:
     """Copy what GDAL opens at `source` into a cloud-optimised GeoTIFF with overviews that suit the kind of numbers."""
-    rasterio.shutil.copy(
-        source,
-        target,
-        driver="COG",
-        compress="DEFLATE",
-        predictor="YES" if kind == "value" else "NO",
-        resampling="AVERAGE" if kind == "value" else "NEAREST",
-        bigtiff="IF_SAFER",
-        num_threads="ALL_CPUS",  # the bytes are the same with any number
-    )
+    try:
+        rasterio.shutil.copy(
+            source,
+            target,
+            driver="COG",
+            compress="DEFLATE",
+            predictor="YES" if kind == "value" else "NO",
+            resampling="AVERAGE" if kind == "value" else "NEAREST",
+            bigtiff="IF_SAFER",
+            num_threads="ALL_CPUS",  # the bytes are the same with any number
+        )
+    except SystemError as error:  # GDAL's threads fail without a reason, as on a full disk
+        raise RasterioIOError("GDAL could not write all of it") from error
 
 
 def write_plain(raster: Raster, path: Path, tags: dict[str, str]) -> None:
