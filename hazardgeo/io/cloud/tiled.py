@@ -79,7 +79,7 @@ class CloudParts:
 
     def work_folder(self) -> Path:
         target = files.require_suffix(self.path, (".las", ".laz"))
-        return target.with_name(f".{target.stem}.tiles")
+        return target.with_name(f".{target.name}.tiles")
 
     def has(self, folder: Path, tile: Tile) -> bool:
         return (folder / f"{tile.name}.npz").exists()

@@ -84,7 +84,7 @@ class RasterParts:
 
     def work_folder(self) -> Path:
         target = files.require_suffix(self.path, (".tif", ".tiff"))
-        return target.with_name(f".{target.stem}.tiles")
+        return target.with_name(f".{target.name}.tiles")
 
     def has(self, folder: Path, tile: Tile) -> bool:
         return (folder / f"{tile.name}.tif").exists()
