@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from hazardgeo import pipeline
+from hazardgeo import pipeline, terrain
 from hazardgeo.cli import workers
-from hazardgeo.pipeline.large import RASTER_JOB_BYTES
+from hazardgeo.pipeline.large_terrain import RASTER_JOB_BYTES
+from hazardgeo.raster import Raster
 
 
-@click.group("terrain", help="Elevation rasters of any size: slope, aspect, shading, and where water goes.")
+@click.group("terrain", help="Elevation rasters of any size: the shape of the ground, and where water goes.")
 def command() -> None:
     """One raster in, one raster out."""
 
@@ -37,15 +38,69 @@ def _add(name: str, help_text: str, function: Callable[..., Path], *options: Cal
     command.command(name, help=help_text)(work)
 
 
-_add("slope", "Steepness in degrees.", pipeline.slope)
-_add("aspect", "Direction in which the ground falls, in degrees from north.", pipeline.aspect)
-_add(
-    "hillshade",
-    "Brightness of the ground under a light.",
-    pipeline.hillshade,
-    click.option("--azimuth-deg", type=float, default=315.0, show_default=True),
-    click.option("--altitude-deg", type=float, default=45.0, show_default=True),
+def _add_shape(name: str, help_text: str, function: Callable[..., Raster], *options: tuple[str, Callable[..., Any]]) -> None:
+    """A command for a shape of the ground; `options` are names of its arguments and their options."""
+    names = [argument for argument, _ in options]
+
+    def work(raster: str, **given: Any) -> Path:
+        chosen = {argument: given.pop(argument) for argument in names}
+        return pipeline.shape(function, raster, options=chosen, **given)
+
+    _add(name, help_text, work, *(option for _, option in options))
+
+
+def _number(name: str, help_text: str, **more: Any) -> tuple[str, Callable[..., Any]]:
+    option = click.option(f"--{name.replace('_', '-')}", type=float, metavar="NUMBER", help=help_text, **more)
+    return name, option
+
+
+def _choice(name: str, *choices: str) -> tuple[str, Callable[..., Any]]:
+    return name, click.option(f"--{name}", type=click.Choice(choices), default=choices[0], show_default=True)
+
+
+def _azimuths(_context: click.Context, _option: click.Parameter, values: tuple[float, ...]) -> float | tuple[float, ...]:
+    return values[0] if len(values) == 1 else values
+
+
+_SCALE = _number("scale_m", "Smooth the ground over so many metres first.")
+_METHOD = _choice("method", "horn", "zevenbergen_thorne")
+_RADIUS = _number("radius_m", "How far to look, in metres.", required=True)
+_DIRECTIONS = "directions", click.option("--directions", type=click.IntRange(min=4), default=16, show_default=True)
+_AZIMUTH = (
+    "azimuth_deg",
+    click.option(
+        "--azimuth-deg", type=float, multiple=True, default=[315.0], show_default=True, callback=_azimuths,
+        help="Where the light comes from, clockwise from north; several times for light from several sides.",
+    ),
+)  # fmt: skip
+
+_add_shape("slope", "Steepness in degrees.", terrain.slope, _METHOD, _SCALE)
+_add_shape("gradient", "Rise over run along the steepest way.", terrain.gradient, _METHOD, _SCALE)
+_add_shape("aspect", "Direction in which the ground falls, in degrees from north.", terrain.aspect, _METHOD, _SCALE)
+_add_shape(
+    "hillshade", "Brightness of the ground under a light.", terrain.hillshade, _AZIMUTH,
+    _number("altitude_deg", "How high the light stands.", default=45.0, show_default=True), _SCALE,
+)  # fmt: skip
+_add_shape(
+    "curvature", "How the ground bends, in 1/m, convex positive.", terrain.curvature, _choice("kind", *terrain.CURVATURES), _SCALE
 )
+_add_shape(
+    "roughness", "How rough the ground is within a window.", terrain.roughness, _choice("kind", "residual", "vrm"),
+    _number("window_m", "Width of the window.", required=True),
+)  # fmt: skip
+_add_shape("relief", "Highest minus lowest elevation around each cell in m.", terrain.relief, _RADIUS)
+_add_shape("tpi", "Height above the mean of the cells around in m.", terrain.tpi, _RADIUS)
+_add_shape("tri", "Ruggedness in m.", terrain.tri, _number("radius_m", "How far to look; the eight neighbours unless given."))
+_add_shape("percentile", "Share of the cells around that lie lower.", terrain.percentile, _RADIUS)
+_add_shape(
+    "openness",
+    "How wide the sky is open in degrees.",
+    terrain.openness,
+    _choice("kind", "positive", "negative"),
+    _DIRECTIONS,
+    _RADIUS,
+)
+_add_shape("sky-view", "Share of the sky that is seen.", terrain.sky_view, _DIRECTIONS, _RADIUS)
 _add("fill", "Depressions filled, as water would.", pipeline.fill)
 _add("flow-direction", "The neighbour that each cell drains to (D8 codes).", pipeline.flow_direction)
 _add("flow-accumulation", "Area that drains through each cell in m2, along flow-direction.", pipeline.flow_accumulation)

@@ -1,10 +1,12 @@
 """A scenario, run: the only place that knows the whole way from files to a map."""
 
 from hazardgeo.pipeline.check import check
-from hazardgeo.pipeline.large import aspect, fill, flow_accumulation, flow_direction, ground, hillshade, slope, surface
+from hazardgeo.pipeline.large import ground, surface
+from hazardgeo.pipeline.large_terrain import aspect, fill, flow_accumulation, flow_direction, hillshade, shape, slope
 from hazardgeo.pipeline.manifest import FileRecord, Manifest, StageRecord
 from hazardgeo.pipeline.propose import propose
 from hazardgeo.pipeline.run import read_scenario, run
+from hazardgeo.pipeline.scan_report import check_dtm, cloud_report
 from hazardgeo.pipeline.stages import STAGES
 from hazardgeo.pipeline.verify import Verification, verify
 
@@ -16,6 +18,8 @@ __all__ = [
     "Verification",
     "aspect",
     "check",
+    "check_dtm",
+    "cloud_report",
     "fill",
     "flow_accumulation",
     "flow_direction",
@@ -24,6 +28,7 @@ __all__ = [
     "propose",
     "read_scenario",
     "run",
+    "shape",
     "slope",
     "surface",
     "verify",

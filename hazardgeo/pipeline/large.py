@@ -1,17 +1,16 @@
-"""Single steps on files of any size: read by parts, worked on tile by tile on any executor, written whole or not at all."""
+"""Single steps on clouds of any size: read by parts, worked on tile by tile on any executor, written whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hazardgeo import io, scan, terrain, tiles
+from hazardgeo import io, scan, tiles
 from hazardgeo.errors import FormatError, InputError
 from hazardgeo.io import files
 from hazardgeo.io.remote import Place, located
-from hazardgeo.raster import Raster
 from hazardgeo.tiles import CloudSource, Executor
 from hazardgeo.tiles.engine import Report
 
@@ -19,8 +18,8 @@ Clouds = str | Path | Sequence[str | Path]
 _ALL = None
 _SCANS = (".las", ".laz")
 _FOR_CELLS = ("classification", "withheld")
+_FOR_LAYERS = {"intensity": ("intensity",), "density": ("overlap", "return_number", "number_of_returns")}
 GROUND_JOB_BYTES = 700_000_000  # seen with tiles of a million points
-RASTER_JOB_BYTES = 300_000_000  # seen with tiles of 1024 x 1024 cells
 
 
 def ground(  # noqa: PLR0913 - all are options of the filter, named
@@ -28,12 +27,13 @@ def ground(  # noqa: PLR0913 - all are options of the filter, named
     *,
     out: str | Path,
     cell_m: float = 1.0,
-    slope: float = 0.15,
-    window_m: float = 18.0,
-    threshold_m: float = 0.5,
+    slope: float = 0.05,
+    window_m: float = 24.0,
+    threshold_m: float = 0.3,
     scalar: float = 1.25,
     max_gap_m: float = 5.0,
     max_cover_m: float = 20.0,
+    penetrates: bool | None = None,
     executor: Executor | None = None,
     report: Report | None = None,
     **reading: Any,
@@ -54,8 +54,9 @@ def ground(  # noqa: PLR0913 - all are options of the filter, named
     made = {"cloud": folder / "ground.laz", "dtm": folder / "dtm.tif", "dsm": folder / "dsm.tif"}
     sinks = scan.GroundSinks(io.CloudParts(made["cloud"]), io.RasterParts(made["dtm"]), io.RasterParts(made["dsm"]))
     job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report}
-    with _points(_apart(clouds, *made.values()), folder, _ALL, reading, job) as source:
-        scan.ground_and_surfaces(source, sinks, work_folder=folder / ".ground", cell_m=cell_m, **options, **job)
+    with _points(apart(clouds, *made.values()), folder, _ALL, reading, job) as source:
+        work = folder / ".ground"
+        scan.ground_and_surfaces(source, sinks, work_folder=work, cell_m=cell_m, penetrates=penetrates, **options, **job)
     return made
 
 
@@ -71,96 +72,15 @@ def surface(
 ) -> Path:
     """A cloud of any size as a raster `out` (.tif): the "highest", "lowest" or "mean" elevation of each cell, or the "count".
 
-    Points that are withheld or noise do not count. Arguments and errors are those of `ground` and `scan.cell_statistic`.
+    Or its "density", "intensity" or "roughness", as `scan` has them. Points that are withheld or noise do not count.
+    Arguments and errors are those of `ground` and `scan.cell_statistic`.
     """
     scan.require_statistic(statistic, cell_m=cell_m)
-    target = _target(out)
+    target = target_of(out)
     job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report}
-    with _points(_apart(clouds, target), target.parent, _FOR_CELLS, reading, job, name=target.stem) as source:
+    attributes = *_FOR_CELLS, *_FOR_LAYERS.get(statistic, ())
+    with _points(apart(clouds, target), target.parent, attributes, reading, job, name=target.stem) as source:
         scan.cell_statistic(source, io.RasterParts(target), cell_m=cell_m, statistic=statistic, **job)
-    return target
-
-
-def slope(
-    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
-) -> Path:
-    """`terrain.slope` of a raster of any size, by path or URL, as a raster `out` (.tif). `reading` is that of `io.RasterFile`."""
-    return _stencil(terrain.slope, dem, out, executor, report, reading)
-
-
-def aspect(
-    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
-) -> Path:
-    """`terrain.aspect` of a raster of any size, as `slope`."""
-    return _stencil(terrain.aspect, dem, out, executor, report, reading)
-
-
-def hillshade(
-    dem: str | Path,
-    *,
-    out: str | Path,
-    azimuth_deg: float = 315.0,
-    altitude_deg: float = 45.0,
-    executor: Executor | None = None,
-    report: Report | None = None,
-    **reading: Any,
-) -> Path:
-    """`terrain.hillshade` of a raster of any size, as `slope`."""
-    options = {"azimuth_deg": azimuth_deg, "altitude_deg": altitude_deg}
-    return _stencil(terrain.hillshade, dem, out, executor, report, reading, options=options)
-
-
-def fill(
-    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
-) -> Path:
-    """`terrain.fill` of a raster of any size, as `slope`."""
-    return _flow(tiles.fill_depressions, dem, reading, out, executor, report)
-
-
-def flow_direction(
-    dem: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
-) -> Path:
-    """`terrain.flow_direction` of a raster of any size, as `slope`."""
-    return _flow(tiles.flow_direction, dem, reading, out, executor, report)
-
-
-def flow_accumulation(
-    directions: str | Path, *, out: str | Path, executor: Executor | None = None, report: Report | None = None, **reading: Any
-) -> Path:
-    """`terrain.flow_accumulation` of a raster of any size, from what `flow_direction` wrote, as `slope`."""
-    return _flow(tiles.accumulate, directions, reading, out, executor, report)
-
-
-def _flow(
-    function: Callable[..., None],
-    raster: str | Path,
-    reading: dict[str, Any],
-    out: str | Path,
-    executor: Executor | None,
-    report: Report | None,
-) -> Path:
-    target = _target(out)
-    source = io.RasterFile(_apart([raster], target)[0], **reading)
-    folder = target.with_name(f".{target.stem}.flow")
-    function(source, io.RasterParts(target), work_folder=folder, executor=executor or tiles.InProcess(), report=report)
-    return target
-
-
-def _stencil(
-    function: Callable[..., Raster],
-    dem: str | Path,
-    out: str | Path,
-    executor: Executor | None,
-    report: Report | None,
-    reading: dict[str, Any],
-    *,
-    options: dict[str, Any] | None = None,
-) -> Path:
-    """A function of 3 x 3 cells."""
-    target = _target(out)
-    source = {"dem": io.RasterFile(_apart([dem], target)[0], **reading)}
-    job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report, "options": options or {}}
-    tiles.map(function, source, io.RasterParts(target), halo=1, **job)
     return target
 
 
@@ -176,14 +96,14 @@ def _folder(out: str | Path) -> Path:
     return folder
 
 
-def _target(out: str | Path) -> Path:
+def target_of(out: str | Path) -> Path:
     """Where a raster is written; its folder is made."""
     target = files.require_suffix(out, (".tif", ".tiff"))
     _folder(out if files.is_address(out) else target.parent)
     return target.absolute()
 
 
-def _apart(sources: Clouds, *targets: Path) -> list[Place]:
+def apart(sources: Clouds, *targets: Path) -> list[Place]:
     """Whole paths and addresses of the files, those in a folder or of a pattern too; InputError for one that is written to."""
     several = [sources] if isinstance(sources, str | Path) else sources
     places = [place for source in several for place in _files(source)]

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hazardgeo.kernel import in_bands, kernel
 from hazardgeo.raster import Raster
-from hazardgeo.raster.elevation import elevations
-from hazardgeo.terrain.shape import horn, scale_tag, surface
-from hazardgeo.terrain.window import Surface
-from hazardgeo.tiles.drainage import (
-    D8,
-    DIRECTIONS,
-    FLOOD,
-    LOWER_BOUND,
-    Flags,
-    Ways,
-    beside,
-    codes,
-    directions,
-    draining,
-    flood,
-    gather,
-    receivers,
-    spread,
-)
+from hazardgeo.raster.elevation import heights, require_possible
+from hazardgeo.terrain import routing as _routing
+from hazardgeo.terrain.gradient import scale_tag, steepness, surface
+from hazardgeo.terrain.routing import EXPONENT, Routing
+from hazardgeo.tiles.drainage import D8, DIRECTIONS, LOWER_BOUND, Ways, beside, codes, ways_down
+from hazardgeo.tiles.flood import FLOOD, Flags, Surface, flood
 
 MIN_TAN = 0.001
 
@@ -41,9 +30,7 @@ def fill(dem: Raster) -> Raster:
     (2014), doi 10.1016/j.cageo.2013.04.024. Raises InputError unless the raster is an elevation in m, and CrsError
     unless the grid is metric.
     """
-    z = elevations(dem, "fill")
-    filled = flood(z, beside(np.isnan(z)))[0]
-    return replace(dem, values=filled.astype(dem.values.dtype), name="filled", tags={"method": FLOOD})
+    return replace(dem, values=filled_surface(known_surface(dem, "fill")), name="filled", tags={"method": FLOOD})
 
 
 def flow_direction(dem: Raster) -> Raster:
@@ -55,70 +42,106 @@ def flow_direction(dem: Raster) -> Raster:
     Lehman & Mulla (2014), doi 10.1016/j.cageo.2013.01.009, without their way off higher ground. 0 marks an outlet: a cell
     at the edge or beside an unknown cell with no lower neighbour. 255 is unknown. Errors are those of `fill`.
     """
-    z = elevations(dem, "flow_direction")
-    found = codes(_towards(z, dem.grid.cell_m), np.isnan(z))
+    z = known_surface(dem, "flow_direction")
+    found = codes(ways_down(filled_surface(z), *dem.grid.cell_m), np.isnan(z))
     return Raster(found, dem.grid, "flow_direction", "", classes=DIRECTIONS, tags={"method": D8})
 
 
-def flow_accumulation(dem: Raster) -> Raster:
-    """Area that drains through each cell, its own included, in m2, along `flow_direction`.
+def flow_accumulation(dem: Raster, *, routing: Routing = "d8", exponent: float = EXPONENT) -> Raster:
+    """Area that drains through each cell, its own included, in m2.
+
+    All routings run over the filled surface (see `fill`) and cross its flats as `flow_direction` does.
+
+    - "d8": all along `flow_direction`. Cells are counted as whole numbers and multiplied by the area of a cell once.
+    - "dinf": down the steepest of eight triangles, between two neighbours by angle. Tarboton (1997), doi 10.1029/96WR03137.
+    - "mfd": to all lower neighbours, by their slope to the power of `exponent`; 1.1 suits cones, larger ones gather more.
+      Freeman (1991), doi 10.1016/0098-3004(91)90048-I, where slopes are not weighted by lengths of contour (as in
+      Quinn et al. 1991).
+
+    The last two are not checked against their papers.
 
     The area is a lower bound in cells at the edge or beside unknown cells, and in every cell below them, because what
-    drains in from there is not known. The areas at the outlets add up to the known area. Unknown cells stay unknown.
-    Cells are counted as whole numbers and multiplied by the area of a cell once. Errors are those of `fill`.
+    drains in from there is not known (`inflow_unknown`). The areas at the outlets add up to the known area. Unknown cells
+    stay unknown. No halo serves: files of any size take `tiles.accumulate`, with D8. Errors are those of `fill`, and
+    InputError for another routing.
     """
-    area = contributing_area(elevations(dem, "flow_accumulation"), dem.grid.cell_m)
-    return Raster(area, dem.grid, "flow_accumulation", "m2", tags={"method": D8, "validity": LOWER_BOUND})
+    _routing.require_routing(routing, exponent)
+    z = known_surface(dem, "flow_accumulation")
+    width, height = dem.grid.cell_m
+    area = _gathered(z, ~np.isnan(z), (width, height), routing, exponent).astype(np.float64)
+    area *= width * height
+    area[np.isnan(z)] = np.nan
+    tags = {"method": _routing.method(routing, exponent), "validity": LOWER_BOUND}
+    return Raster(area, dem.grid, "flow_accumulation", "m2", tags=tags)
 
 
-def wetness(dem: Raster, *, scale_m: float | None = None) -> Raster:
+def wetness(dem: Raster, *, routing: Routing = "d8", scale_m: float | None = None, exponent: float = EXPONENT) -> Raster:
     """Compound topographic index ln(a / tan b): where water gathers and the ground is flat it is high.
 
     a is the contributing area per width of contour, the width being the side of a square of the cell's area; b is the
     slope of Horn (1981), with tan b of at least 0.001, so that flats stay finite. Beven & Kirkby (1979),
     doi 10.1080/02626667909491834. With `scale_m` the surface is smoothed first, as in `slope`, before water is routed
-    and slope is taken. a follows one steepest way (D8): values differ from those of maps made with other routing.
+    and slope is taken. `routing` is that of `flow_accumulation`: values differ from those of maps made with another, and
+    grow with the logarithm of the cell: hazard models of cells of 230 m want the index of such cells.
 
+    The index is not cut to a range: models that are fitted to one, such as 0 to 19, cut it themselves and say where.
     A lower bound at the edge, beside unknown cells and downstream of both, as `flow_accumulation`; unknown where
-    `slope` is unknown. Errors are those of `slope`.
+    `slope` is unknown. No halo serves. Errors are those of `slope` and `flow_accumulation`.
     """
+    _routing.require_routing(routing, exponent)
     z = surface(dem, "wetness", scale_m=scale_m)
+    index = steepness(dem, z)
     width, height = dem.grid.cell_m
-    east, north = horn(z, width, height)
-    specific = contributing_area(z, dem.grid.cell_m) / math.sqrt(width * height)
-    index = np.log(specific / np.maximum(np.hypot(east, north), MIN_TAN))
-    tags = {"method": f"ln(a / tan b), {D8}", "min_tan_slope": f"{MIN_TAN:g}", "validity": LOWER_BOUND}
-    tags |= scale_tag(dem, scale_m)
-    return Raster(index.astype(np.float32), dem.grid, "wetness", "1", tags=tags)
+    gathered = _gathered(z, ~np.isnan(z), (width, height), routing, exponent)
+    cell_width = width * height / math.sqrt(width * height)
+    in_bands(lambda first, last: _wetness_rows(gathered, index, first, last, cell_width), len(index))
+    tags = {"method": f"ln(a / tan b), {_routing.method(routing, exponent)}", "min_tan_slope": f"{MIN_TAN:g}"}
+    tags |= {"validity": LOWER_BOUND} | scale_tag(dem, scale_m)
+    return Raster(index, dem.grid, "wetness", "1", tags=tags)
 
 
-def inflow_unknown(dem: Raster) -> Raster:
+def inflow_unknown(dem: Raster, *, routing: Routing = "d8", exponent: float = EXPONENT) -> Raster:
     """True where water may come in from beyond the edge of the raster or from unknown cells.
 
-    There and only there `flow_accumulation` and `wetness` are lower bounds. A hole within a closed depression also
-    changes where the depression spills, which this does not see. Errors are those of `fill`.
+    There and only there `flow_accumulation` and `wetness` with the same `routing` are lower bounds. A hole within a closed
+    depression also changes where the depression spills, which this does not see. Errors are those of `flow_accumulation`.
     """
-    z = elevations(dem, "inflow_unknown")
-    received = _gathered(_towards(z, dem.grid.cell_m), beside(np.isnan(z)))
-    return Raster((received > 0) & ~np.isnan(z), dem.grid, "inflow_unknown", "1", tags={"method": D8})
+    _routing.require_routing(routing, exponent)
+    z = known_surface(dem, "inflow_unknown")
+    received = _gathered(z, beside(np.isnan(z)), dem.grid.cell_m, routing, exponent)
+    tags = {"method": _routing.method(routing, exponent)}
+    return Raster((received > 0) & ~np.isnan(z), dem.grid, "inflow_unknown", "1", tags=tags)
 
 
-def contributing_area(z: Surface, cell_m: tuple[float, float]) -> NDArray[np.float64]:
-    """Area in m2 that drains through each cell of a surface; NaN where the surface is unknown."""
-    width, height = cell_m
-    area = _gathered(_towards(z, cell_m), ~np.isnan(z)).astype(np.float64) * (width * height)
-    area[np.isnan(z)] = np.nan
-    return area
+def known_surface(dem: Raster, what: str) -> Surface:
+    """The elevations of `dem` in m, to be read only; refuses other units, grids and fill values."""
+    z = heights(dem, what)
+    require_possible(dem, z)
+    return z
 
 
-def _towards(z: Surface, cell_m: tuple[float, float]) -> Ways:
-    """Position in the ring of neighbours that each cell drains to once depressions are filled."""
-    out = beside(np.isnan(z))
-    filled = flood(z, out)[0]
-    return directions(filled, spread(filled, draining(filled, out)), *cell_m)
+def filled_surface(z: Surface) -> Surface:
+    """The surface with every depression filled to its spill point."""
+    return flood(z, beside(np.isnan(z)))
 
 
-def _gathered(towards: Ways, own: Flags) -> NDArray[np.int64]:
+def drained_surface(z: Surface, cell_m: tuple[float, float]) -> tuple[Surface, Ways]:
+    """The filled surface, and the position in the ring of neighbours that each cell drains to."""
+    filled = filled_surface(z)
+    return filled, ways_down(filled, *cell_m)
+
+
+def _gathered(z: Surface, own: Flags, cell_m: tuple[float, float], routing: str, exponent: float) -> NDArray[Any]:
     """How many cells that are True in `own` drain through each cell, itself included."""
-    total, _ = gather(receivers(towards), own.ravel().astype(np.int64))
-    return total.reshape(towards.shape)
+    filled, towards = drained_surface(z, cell_m)
+    return _routing.gather(filled, towards, own, cell_m, routing=routing, exponent=exponent)
+
+
+@kernel
+def _wetness_rows(gathered: NDArray[Any], index: NDArray[np.float32], first: int, last: int, cell_width: float) -> None:
+    """The index of the cells gathered and the rise over run, which `index` holds at first."""
+    for i in range(first, last):
+        for j in range(index.shape[1]):
+            tan = np.float64(index[i, j])
+            specific = gathered[i, j] * cell_width
+            index[i, j] = math.log(specific / max(tan, MIN_TAN)) if not np.isnan(tan) else np.nan

@@ -1,133 +1,142 @@
-"""Slope, aspect, shading and relief of a surface."""
+"""Slope, aspect and shading of a surface."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hazardgeo.errors import InputError
 from hazardgeo.kernel import kernel
 from hazardgeo.raster import Raster
-from hazardgeo.raster.elevation import elevations
-from hazardgeo.terrain.window import Surface, disk_chords, disk_minimum, odd_cells, smooth
+from hazardgeo.terrain.gradient import (
+    METHODS,
+    Method,
+    Number,
+    Rows,
+    aspect_rows,
+    begun,
+    by_rows,
+    gradient_row,
+    scale_tag,
+    steepness,
+    surface,
+    weights,
+)
 
-HORN = "Horn (1981), Proc. IEEE 69:14-47, doi:10.1109/PROC.1981.11918"
-FLAT_TAN = 1e-7  # below the rounding of any survey
+MARK = (
+    "weights after Mark (1992), U.S. Geological Survey Open-File Report 92-422, doi:10.3133/ofr92422; "
+    "as commonly given, not read there"
+)
+_F = np.float32
+_ZERO, _ONE, _EVEN = _F(0), _F(1), _F(1e-12)
 
 
-def slope(dem: Raster, *, scale_m: float | None = None) -> Raster:
+def slope(dem: Raster, *, scale_m: float | None = None, method: Method = "horn") -> Raster:
     """Steepness of the ground in degrees, 0 to 90.
 
-    The gradient is that of Horn (1981), doi 10.1109/PROC.1981.11918, over 3 x 3 cells, which need not be square. With
-    `scale_m` the surface is first smoothed over a square window whose odd number of cells is nearest to that width: use
-    it to give a model the slope at which it was calibrated. Smoothing takes the mean of the known cells; where a window
-    is cut by an edge or a void it takes the plane through them, so that slopes beside a void are not flattened.
+    The gradient is taken over 3 x 3 cells, which need not be square: after Horn (1981), doi 10.1109/PROC.1981.11918, from
+    all eight neighbours, the better one of noisy ground; or after Zevenbergen & Thorne (1987), doi 10.1002/esp.3290120107,
+    from the four beside the cell, the better one of smooth ground. With `scale_m` the surface is first smoothed over a
+    square window whose odd number of cells is nearest to that width: use it to give a model the slope at which it was
+    calibrated. Smoothing takes the mean of the known cells; where a window is cut by an edge or a void it takes the plane
+    through them, so that slopes beside a void are not flattened.
 
-    A cell is unknown where any cell of its 3 x 3 window is unknown, and along the edge of the raster, where the window
-    is incomplete. Smoothing makes no further cell unknown and fills none. Raises InputError unless the raster is an
-    elevation in m, within 100 km of zero, and `scale_m` is at least one cell, and CrsError unless the grid is metric.
+    A cell is unknown where any cell that the gradient needs is unknown, and along the edge of the raster, where the window
+    is incomplete. Smoothing makes no further cell unknown and fills none. Numbers are float32: differences of neighbours
+    come first, so that the elevation itself costs no digits, and angles are good to 1e-5 degrees. Halo: one cell, and half
+    of the window of `scale_m`; smoothing sums whole numbers, so that tiles equal the whole to the last bit.
+
+    Raises InputError unless the raster is an elevation in m, within 100 km of zero, and `scale_m` is at least one cell,
+    and CrsError unless the grid is metric.
     """
-    east, north = gradient(dem, "slope", scale_m=scale_m)
-    return _shape(dem, np.degrees(np.arctan(np.hypot(east, north))), "slope", "deg", scale_m)
+    return _shape(
+        dem, steepness(dem, surface(dem, "slope", scale_m=scale_m), method=method, degrees=True), "slope", "deg", method, scale_m
+    )
 
 
-def aspect(dem: Raster, *, scale_m: float | None = None) -> Raster:
+def gradient(dem: Raster, *, scale_m: float | None = None, method: Method = "horn") -> Raster:
+    """Rise over run along the steepest way, in m/m: the tangent of `slope`, with its options, unknown cells and errors."""
+    return _shape(dem, steepness(dem, surface(dem, "gradient", scale_m=scale_m), method=method), "gradient", "1", method, scale_m)
+
+
+def aspect(dem: Raster, *, scale_m: float | None = None, method: Method = "horn") -> Raster:
     """Direction in which the ground falls, in degrees clockwise from north, 0 to below 360.
 
-    NaN where the ground is flat, since it then has no aspect, and where `slope` is unknown. Gradient, `scale_m` and
+    NaN where the ground is flat, since it then has no aspect, and where `slope` is unknown. Gradient, options, halo and
     errors are those of `slope`.
     """
-    east, north = gradient(dem, "aspect", scale_m=scale_m)
-    direction = np.mod(np.degrees(np.arctan2(-east, -north)), 360.0).astype(np.float32)
-    direction[direction >= 360.0] = 0.0
-    direction[np.hypot(east, north) < FLAT_TAN] = np.nan
-    return _shape(dem, direction, "aspect", "deg", scale_m)
+    z = surface(dem, "aspect", scale_m=scale_m)
+    return _shape(dem, by_rows(dem, z, aspect_rows, *weights(dem, method)), "aspect", "deg", method, scale_m)
 
 
-def hillshade(dem: Raster, *, azimuth_deg: float = 315.0, altitude_deg: float = 45.0) -> Raster:
+def hillshade(
+    dem: Raster, *, azimuth_deg: float | Sequence[float] = 315.0, altitude_deg: float = 45.0, scale_m: float | None = None
+) -> Raster:
     """Brightness of the ground, 0 (turned away from the light) to 1 (facing it), without cast shadows.
 
     The light comes from `azimuth_deg` clockwise from north, `altitude_deg` above the horizon; north-west at 45 degrees
-    is what map readers expect. Cosine of the angle between the light and the surface normal, with the gradient, unknown
-    cells and errors of `slope`.
+    is what map readers expect. Cosine of the angle between the light and the surface normal, with the gradient of Horn,
+    unknown cells, halo and errors of `slope`.
+
+    With several azimuths the brightness is the mean of theirs, each weighted by the squared sine of the angle between its
+    light and the aspect of the ground (Mark 1992, doi 10.3133/ofr92422, who takes 225, 270, 315 and 360; as commonly
+    given, not read in the source): forms show whichever way they run. On flat ground all weigh the same.
     """
-    if not (math.isfinite(azimuth_deg) and 0.0 < altitude_deg <= 90.0):
+    azimuths = np.radians(np.atleast_1d(np.asarray(azimuth_deg, np.float64)))
+    if azimuths.ndim != 1 or not azimuths.size or not (np.isfinite(azimuths).all() and 0.0 < altitude_deg <= 90.0):
         raise InputError(
-            f"the light stands at azimuth {azimuth_deg:g} and altitude {altitude_deg:g} degrees; "
-            "give a finite azimuth and an altitude above 0 and up to 90."
+            f"the light stands at azimuth {azimuth_deg} and altitude {altitude_deg:g} degrees; "
+            "give finite azimuths and an altitude above 0 and up to 90."
         )
-    east, north = gradient(dem, "hillshade")
-    azimuth, altitude = math.radians(azimuth_deg), math.radians(altitude_deg)
-    towards_light = -east * math.sin(azimuth) - north * math.cos(azimuth)
-    cosine = (math.sin(altitude) + math.cos(altitude) * towards_light) / np.sqrt(1.0 + east**2 + north**2)
-    return _shape(dem, np.clip(cosine, 0.0, 1.0), "hillshade", "1", None)
-
-
-def relief(dem: Raster, *, radius_m: float) -> Raster:
-    """Highest minus lowest elevation within `radius_m` of the cell centre, in m.
-
-    Only known cells count, so next to unknown cells and the edge of the raster the relief is a lower bound; unknown
-    cells stay unknown. Raises InputError for a radius smaller than a cell, and for the reasons of `slope`.
-    """
-    z = elevations(dem, "relief")
-    if not math.isfinite(radius_m) or radius_m < max(dem.grid.cell_m):
-        raise InputError(
-            f"radius_m is {radius_m:g}, but a cell is {max(dem.grid.cell_m):g} m wide; choose a radius of at least one cell."
-        )
-    diagonal_m = math.hypot(*(n * cell for n, cell in zip(z.shape[::-1], dem.grid.cell_m, strict=True)))
-    chords = disk_chords(min(radius_m, diagonal_m), dem.grid.cell_m)
-    span = -disk_minimum(-z, chords) - disk_minimum(z, chords)
-    span[np.isnan(z)] = np.nan
-    tags = {"radius_m": f"{radius_m:g}", "validity": "a lower bound within radius_m of unknown cells and of the edge"}
-    return Raster(span.astype(np.float32), dem.grid, "relief", "m", tags=tags)
-
-
-def surface(dem: Raster, what: str, *, scale_m: float | None) -> Surface:
-    """The elevations of `dem`, smoothed to `scale_m` where it is given."""
-    z = elevations(dem, what)
-    if scale_m is None:
-        return z
-    width, height = dem.grid.cell_m
-    return smooth(z, odd_cells(scale_m, height), odd_cells(scale_m, width))
-
-
-def gradient(dem: Raster, what: str, *, scale_m: float | None = None) -> tuple[Surface, Surface]:
-    """Rise towards east and towards north, in m/m; NaN where the 3 x 3 window is not wholly known."""
-    width, height = dem.grid.cell_m
-    parts = horn(surface(dem, what, scale_m=scale_m), width, height)
-    return parts[0], parts[1]
+    sines, cosines = np.sin(azimuths).astype(_F), np.cos(azimuths).astype(_F)
+    altitude = math.radians(altitude_deg)
+    light = sines, cosines, _F(math.sin(altitude)), _F(math.cos(altitude))
+    z = surface(dem, "hillshade", scale_m=scale_m)
+    made = _shape(dem, by_rows(dem, z, _shade_rows, *weights(dem, "horn")[1:], *light), "hillshade", "1", "horn", scale_m)
+    if azimuths.size > 1:
+        return Raster(made.values, made.grid, made.name, made.unit, tags={**made.tags, "light": MARK})
+    return made
 
 
 @kernel
-def horn(z: Surface, width: float, height: float) -> NDArray[Any]:
-    """Horn's weighted differences over 3 x 3 cells: rise towards east, rise towards north."""
-    rows, cols = z.shape
-    out = np.full((2, rows, cols), np.nan)
-    for i in range(1, rows - 1):
-        for j in range(1, cols - 1):
-            if np.isnan(z[i, j]):
-                continue
-            east = z[i - 1, j + 1] + 2.0 * z[i, j + 1] + z[i + 1, j + 1]
-            west = z[i - 1, j - 1] + 2.0 * z[i, j - 1] + z[i + 1, j - 1]
-            north = z[i - 1, j - 1] + 2.0 * z[i - 1, j] + z[i - 1, j + 1]
-            south = z[i + 1, j - 1] + 2.0 * z[i + 1, j] + z[i + 1, j + 1]
-            if np.isnan(east + west + north + south):
-                continue
-            out[0, i, j] = (east - west) / (8.0 * width)
-            out[1, i, j] = (north - south) / (8.0 * height)
-    return out
+def _shade_rows(
+    z: Rows, out: Rows, first: int, last: int, per_east: float, per_north: float,
+    sines: Rows, cosines: Rows, up: float, level: float,
+) -> None:  # fmt: skip
+    """Brightness under one light or several."""
+    cells = max(z.shape[1] - 2, 0)
+    parts = np.empty((4, cells), np.float32)
+    east, north, total, weight = parts[0], parts[1], parts[2], parts[3]
+    for i in range(first, last):
+        if not begun(out, i):
+            continue
+        gradient_row(z, i, True, per_east, per_north, east, north)
+        row = out[i, 1:-1]
+        if sines.size == 1:
+            for j in range(cells):
+                row[j] = _shade(east[j], north[j], sines[0], cosines[0], up, level)
+            continue
+        total[:], weight[:] = _ZERO, _ZERO
+        for k in range(sines.size):
+            sine, cosine = sines[k], cosines[k]
+            for j in range(cells):
+                aside = east[j] * cosine - north[j] * sine
+                share = aside * aside + _EVEN
+                total[j] += share * _shade(east[j], north[j], sine, cosine, up, level)
+                weight[j] += share
+        for j in range(cells):
+            row[j] = total[j] / weight[j]
 
 
-def _shape(dem: Raster, values: NDArray[Any], name: str, unit: str, scale_m: float | None) -> Raster:
-    return Raster(values.astype(np.float32), dem.grid, name, unit, tags={"method": HORN, **scale_tag(dem, scale_m)})
+@kernel
+def _shade(east: Number, north: Number, sine: Number, cosine: Number, up: Number, level: Number) -> Number:
+    """Cosine of the angle between the light and the surface normal, no less than 0 and no more than 1."""
+    found = (up - level * (east * sine + north * cosine)) / math.sqrt(_ONE + (east * east + north * north))
+    found = _ZERO if found < _ZERO else found
+    return _ONE if found > _ONE else found
 
 
-def scale_tag(dem: Raster, scale_m: float | None) -> dict[str, str]:
-    """The window that `surface` takes for `scale_m`, east x north in m, as a tag; none without smoothing."""
-    if scale_m is None:
-        return {}
-    width, height = dem.grid.cell_m
-    return {"scale_m": f"{odd_cells(scale_m, width) * width:g} x {odd_cells(scale_m, height) * height:g}"}
+def _shape(dem: Raster, values: Rows, name: str, unit: str, method: str, scale_m: float | None) -> Raster:
+    return Raster(values, dem.grid, name, unit, tags={"method": METHODS[method], **scale_tag(dem, scale_m)})

@@ -14,8 +14,9 @@ from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
 from hazardgeo.kernel import kernel
 from hazardgeo.raster import UNKNOWN_CLASS, Raster
-from hazardgeo.tiles.drainage import COL, LOWER_BOUND, ROW, Cells, Flags, Ways, beside, gather, receivers
+from hazardgeo.tiles.drainage import COL, LOWER_BOUND, ROW, Ways, beside, gather, receivers
 from hazardgeo.tiles.engine import Partial, RasterSink, RasterSource
+from hazardgeo.tiles.flood import Cells, Flags
 from hazardgeo.tiles.plan import Tile
 from hazardgeo.tiles.stitch import Parts, stitch
 

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from hazardgeo.crs import Height
 from hazardgeo.kernel import kernel
-from hazardgeo.raster import Raster
-from hazardgeo.raster.elevation import elevations
-from hazardgeo.tiles.drainage import COL, FLOOD, ROW, Cells, Surface, Ways, beside, flood
+from hazardgeo.raster import Raster, elevation
+from hazardgeo.tiles.drainage import COL, ROW, beside
 from hazardgeo.tiles.engine import Partial, RasterSink, RasterSource
+from hazardgeo.tiles.flood import FLOOD, Cells, Numbers, Surface, flood, longer
 from hazardgeo.tiles.plan import Tile
 from hazardgeo.tiles.seams import EDGES, edges, root, touching
 from hazardgeo.tiles.stitch import Parts, stitch
 
-Numbers = NDArray[np.int32]
 Links = tuple[Cells, Cells, NDArray[np.float64]]
 _OUTSIDE = 0
 
@@ -44,7 +43,8 @@ def _flooded(dem: Raster, inner: tuple[slice, slice]) -> Partial:
 
     Watershed 0 drains through outlets; the others are numbered from 1, one for each cell of the edges that is no outlet.
     """
-    wide = elevations(dem, "fill_depressions")
+    wide = elevation.heights(dem, "fill_depressions")
+    elevation.require_possible(dem, wide)
     z = np.ascontiguousarray(wide[inner])
     out = beside(np.isnan(wide))[inner]
     seams = np.zeros(z.shape, bool)
@@ -53,17 +53,18 @@ def _flooded(dem: Raster, inner: tuple[slice, slice]) -> Partial:
     numbers = np.where(out, _OUTSIDE, -1).astype(np.int32)
     count = int(np.count_nonzero(seams))
     numbers[seams] = np.arange(1, count + 1)
-    filled, order, origin = flood(z, out | seams)
-    watersheds, pairs, heights = _watersheds(filled, order, origin, numbers, count)
-    filled = filled.astype(dem.values.dtype)
+    filled = flood(z, out | seams, numbers)
+    meetings = _meetings(numbers)
+    order = np.argsort(filled.reshape(-1)[meetings], kind="stable")
+    pairs, heights = _links(filled, numbers, meetings[order], count)
     return {
         "filled": filled,
-        "watersheds": watersheds,
+        "watersheds": numbers,
         "pairs": pairs,
         "heights": heights,
         "count": np.array(count),
         "height": np.array([] if dem.height is None else [dem.height.kind, dem.height.vertical or ""], str),
-        **edges(watersheds),
+        **edges(numbers),
         **{f"level {edge}": line for edge, line in edges(filled).items()},
     }
 
@@ -113,37 +114,50 @@ def _raised(local: Partial, exchanged: Partial, grid: Any) -> Raster:
 
 
 @kernel
-def _watersheds(
-    filled: Surface, order: Cells, origin: Ways, numbers: Numbers, count: int
-) -> tuple[Numbers, Numbers, NDArray[np.float64]]:
-    """The watershed of each cell (-1 unknown), and the lowest links that join watersheds, with their heights.
+def _meetings(watersheds: Numbers) -> Cells:
+    """Known cells with a neighbour in another watershed, counted row by row."""
+    rows, cols = watersheds.shape
+    found = np.empty(64, np.int64)
+    count = 0
+    for i in range(rows):
+        for j in range(cols):
+            meets = False
+            for a in range(max(i - 1, 0), min(i + 2, rows)):
+                for b in range(max(j - 1, 0), min(j + 2, cols)):
+                    meets |= watersheds[a, b] >= 0 and watersheds[a, b] != watersheds[i, j]
+            if meets and watersheds[i, j] >= 0:
+                found = longer(found, count + 1)
+                found[count] = i * cols + j
+                count += 1
+    return found[:count]
 
-    `numbers` are those of the seeds of the flood, 0 to `count`. Cells come in the order of their levels, so that the first
-    cell where two watersheds meet is their lowest; links that would join what is joined already are left out.
+
+@kernel
+def _links(filled: Surface, watersheds: Numbers, order: Cells, count: int) -> tuple[Numbers, NDArray[np.float64]]:
+    """The lowest links that join watersheds 0 to `count`, with their heights.
+
+    The cells of `order`, where watersheds meet, come from the lowest on, so that the first cell where two of them meet is
+    their lowest; links that would join what is joined already are left out.
     """
     rows, cols = filled.shape
-    found = numbers.copy()
     come = np.zeros((rows, cols), np.bool_)
     parents = np.arange(count + 1)
     pairs, heights = np.empty((count, 2), np.int32), np.empty(count, np.float64)
     links = 0
     for cell in order:
         i, j = cell // cols, cell % cols
-        side = origin[i, j]
-        if side >= 0:
-            found[i, j] = found[i + ROW[side], j + COL[side]]
         come[i, j] = True
         for k in range(8):
             a, b = i + ROW[k], j + COL[k]
-            if a < 0 or b < 0 or a >= rows or b >= cols or not come[a, b] or found[a, b] == found[i, j]:
+            if a < 0 or b < 0 or a >= rows or b >= cols or not come[a, b] or watersheds[a, b] == watersheds[i, j]:
                 continue
-            one, other = root(parents, found[i, j]), root(parents, found[a, b])
+            one, other = root(parents, watersheds[i, j]), root(parents, watersheds[a, b])
             if one != other:
                 parents[max(one, other)] = min(one, other)
-                pairs[links, 0], pairs[links, 1] = found[i, j], found[a, b]
+                pairs[links, 0], pairs[links, 1] = watersheds[i, j], watersheds[a, b]
                 heights[links] = filled[i, j]
                 links += 1
-    return found, pairs[:links], heights[:links]
+    return pairs[:links], heights[:links]
 
 
 @kernel

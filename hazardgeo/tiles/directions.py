@@ -14,8 +14,9 @@ from hazardgeo.raster import Raster
 from hazardgeo.tiles import engine
 from hazardgeo.tiles.call import Call
 from hazardgeo.tiles.depressions import fill_depressions
-from hazardgeo.tiles.drainage import D8, DIRECTIONS, FAR, Steps, Surface, beside, codes, directions, draining, spread
+from hazardgeo.tiles.drainage import D8, DIRECTIONS, FAR, Steps, beside, codes, directions, draining, spread
 from hazardgeo.tiles.engine import Job, Partial, RasterSink, RasterSource
+from hazardgeo.tiles.flood import Surface
 from hazardgeo.tiles.folder import claim, discard, held, key_of, require_claimed
 from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
 from hazardgeo.tiles.scratch import Scratch
