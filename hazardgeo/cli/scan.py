@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from hazardgeo import pipeline
-from hazardgeo.cli import workers
+from hazardgeo.cli import scan_check, workers
 from hazardgeo.pipeline.large import GROUND_JOB_BYTES
 from hazardgeo.scan import STATISTICS
 
@@ -25,19 +26,31 @@ def command() -> None:
 @_CLOUDS
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
 @_CELL
-@click.option("--window-m", type=float, default=18.0, show_default=True, help="Half the width of the largest building.")
+@click.option("--window-m", type=float, default=24.0, show_default=True, help="Half the width of the largest building.")
+@click.option(
+    "--penetrates/--photographs", default=None, help="Whether the points see through plants; told from the points unless said."
+)
 @_CRS
 @workers.options
-def ground(clouds: tuple[str, ...], out: Path, cell_m: float, window_m: float, crs: str | None, workers: workers.Workers) -> None:
+def ground(
+    clouds: tuple[str, ...],
+    out: Path,
+    cell_m: float,
+    window_m: float,
+    penetrates: bool | None,
+    crs: str | None,
+    workers: workers.Workers,
+) -> None:
     """The files that were written, one to a line."""
     executor = workers.executor(bytes_per_job=GROUND_JOB_BYTES)
-    made = pipeline.ground(clouds, out=out, cell_m=cell_m, window_m=window_m, crs=crs, executor=executor, report=workers.report)
+    options: dict[str, Any] = {"cell_m": cell_m, "window_m": window_m, "penetrates": penetrates, "crs": crs}
+    made = pipeline.ground(clouds, out=out, executor=executor, report=workers.report, **options)
     for path in made.values():
         click.echo(str(path))
 
 
 @command.command(
-    "surface", help="A raster of one number per cell: the highest, lowest or mean elevation, or the count of points."
+    "surface", help="A raster of one number per cell: highest, lowest or mean elevation, count, density, intensity or roughness."
 )
 @_CLOUDS
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The raster to write (.tif).")
@@ -52,3 +65,7 @@ def surface(clouds: tuple[str, ...], out: Path, cell_m: float, statistic: str, c
         clouds, out=out, cell_m=cell_m, statistic=statistic, crs=crs, executor=executor, report=workers.report
     )
     click.echo(str(made))
+
+
+command.add_command(scan_check.info)
+command.add_command(scan_check.check)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from hazardgeo.crs import require_metric as require_metric_crs
 from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
+from hazardgeo.scan import clumps, layers, relief, surface
 from hazardgeo.scan import ground as _ground
-from hazardgeo.scan import surface
+from hazardgeo.scan.penetration import Origin, decided, flagged, origin_of
 from hazardgeo.scan.points import cell_values, counted, require_dense
 from hazardgeo.tiles import CloudSink, CloudSource, RasterSink, Scratch, Tile
 from hazardgeo.tiles.engine import Partial
@@ -27,7 +28,8 @@ from hazardgeo.tiles.points import cells_of, grid_over
 
 _TILE_POINTS = 1_000_000
 _SMALLEST_TILE, _LARGEST_TILE = 32, 1024
-STATISTICS = ("highest", "lowest", "mean", "count")
+_LAYERS = {"density": layers.density_on, "intensity": layers.intensity_on, "roughness": layers.roughness_on}
+STATISTICS = ("highest", "lowest", "mean", "count", *_LAYERS)
 
 
 def grid_of(cloud: CloudSource, cell_m: float) -> Grid:
@@ -51,7 +53,8 @@ def tile_cells_for(cloud: CloudSource, grid: Grid) -> int:
 def cell_statistic(cloud: CloudSource, sink: RasterSink, *, cell_m: float, statistic: str, **job: Any) -> None:
     """The "highest", "lowest" or "mean" elevation of the points in each cell, or their "count", of those that count.
 
-    Cells without a point are unknown; their count is 0. `job` and errors are those of `tiles.map`; InputError for
+    Or what the functions `density` (of last returns), `intensity` and `roughness` make of them. Cells without a point are
+    unknown; their count and density is 0. `job` and errors are those of `tiles.map`; InputError for
     another statistic.
     """
     require_statistic(statistic, cell_m=cell_m)
@@ -74,6 +77,8 @@ def require_cell(cell_m: float) -> None:
 
 
 def _statistic(cloud: PointCloud, grid: Grid, *, statistic: str) -> Raster:
+    if statistic in _LAYERS:
+        return _LAYERS[statistic](cloud, grid)
     xyz = cloud.xyz[counted(cloud)]
     tags = {"method": f"{statistic} of the points per cell, without noise and withheld ones"}
     if statistic == "count":
@@ -92,18 +97,19 @@ class GroundSinks:
     dsm: RasterSink
 
 
-def ground_and_surfaces(
+def ground_and_surfaces(  # noqa: PLR0913 - all are options of the filter, named
     cloud: CloudSource,
     sinks: GroundSinks,
     *,
     work_folder: Path,
     cell_m: float = 1.0,
-    slope: float = 0.15,
-    window_m: float = 18.0,
-    threshold_m: float = 0.5,
+    slope: float = 0.05,
+    window_m: float = 24.0,
+    threshold_m: float = 0.3,
     scalar: float = 1.25,
     max_gap_m: float = 5.0,
     max_cover_m: float = 20.0,
+    penetrates: bool | None = None,
     **job: Any,
 ) -> None:
     """What `classify_ground`, `dtm` and `dsm` give for the whole cloud, to the last bit, tile by tile.
@@ -120,20 +126,23 @@ def ground_and_surfaces(
     job.setdefault("tile_cells", tile_cells_for(cloud, grid))
     with held(work_folder):
         work = _Work(work_folder, grid, job)
-        ground = work.provisional_ground(cloud, slope=slope, window_m=window_m)
+        synthetic = work.flag(cloud, penetrates)
+        allowances = {"threshold_m": threshold_m, "scalar": scalar}
+        ground = work.provisional_ground(cloud, allowances, slope=slope, window_m=window_m)
         later = [_Later(sink) for sink in (sinks.cloud, sinks.dsm)]
         measured, seen = work.scratch("measured"), work.scratch("seen")
         parts: dict[str, Any] = {"cloud": later[0], "measured": measured, "dsm": later[1], "seen": seen}
-        options = {"threshold_m": threshold_m, "scalar": scalar}
-        tiles.map(_classified, {"cloud": cloud, **ground}, parts, grid=grid, halo=_ground.GROUND_HALO, options=options, **job)
+        halo = _ground.GROUND_HALO
+        options: dict[str, Any] = {**allowances, "synthetic": synthetic}
+        tiles.map(_classified, {"cloud": cloud, **ground}, parts, grid=grid, halo=halo, options=options, **job)
         spanned = work.filled("spanned", measured, sweeps=surface.SWEEPS)
         halo = surface.stretch_halo(max_gap_m, max_cover_m, cell_m)
         found = {"measured": measured, "seen": seen, "spanned": spanned}
-        dtm = work.step("dtm", surface.stretched, halo=halo, options=gaps, **found)
+        dtm = work.step("dtm", surface.stretched, halo=halo, options={**gaps, "hidden": bool(synthetic)}, **found)
         known, from_ground = work.known_cells(dtm=dtm, measured=measured)
         if not from_ground:
             raise InputError(f"none of the {cloud.points:,} points is ground (class 2); check the parameters.")
-        tags = surface.dtm_tags(1.0 - from_ground / known, **gaps)
+        tags = surface.dtm_tags(1.0 - from_ground / known, hidden=bool(synthetic), **gaps)
         tiles.map(_named, {"dtm": dtm}, sinks.dtm, grid=grid, options={"tags": tags, "height": cloud.height}, **job)
         for sink in later:
             sink.finish_now(grid, int(job["tile_cells"]))
@@ -195,17 +204,40 @@ class _Work:
         tiles.fill_holes(holed, made, work_folder=self.folder / f"{name}-levels", **options, **self.job)
         return made
 
-    def provisional_ground(self, cloud: CloudSource, *, slope: float, window_m: float) -> dict[str, Scratch]:
-        """The ground without objects, and what the classes of points are told from besides."""
-        lowest = self.step("lowest", _ground.lowest_points, cloud=cloud)
+    def provisional_ground(
+        self, cloud: CloudSource, allowances: dict[str, float], *, slope: float, window_m: float
+    ) -> dict[str, Scratch]:
+        """The ground without objects and clumps of noise, and where noise is."""
+        points: dict[str, Any] = {name: self.scratch(name) for name in ("lowest", "east", "north")}
+        tiles.map(_ground.lowest_points, {"cloud": cloud}, points, grid=self.grid, **self.job)
+        lowest = points["lowest"]
         if not self.known_cells(lowest=lowest)[0]:
             raise InputError(f"all {cloud.points:,} points are withheld or noise, so there is no ground; check the flags.")
         filled = self.filled("filled", lowest)
         thinned = self.step("thinned", _ground.without_low_noise, halo=_ground.NOISE_HALO, filled=filled)
         found = {"surface": self.filled("clean", thinned), "lowest": lowest, "thinned": thinned}
-        halo, options = _ground.object_halo(window_m, self.grid.cell[0]), {"slope": slope, "window_m": window_m}
-        bare = self.step("bare", _ground.without_objects, halo=halo, options=options, **found)
-        return {"ground": self.filled("ground", bare), "lowest": lowest, "thinned": thinned}
+        cell_m, options = self.grid.cell[0], {"slope": slope, "window_m": window_m}
+        halo = _ground.object_halo(window_m, cell_m)
+        kind = self.step("kind", _ground.without_objects, halo=halo, options=options, **found)
+        bare = self.step("bare", _ground.with_relief, halo=relief.regrowth_halo(cell_m), kind=kind, **points)
+        spanned = {
+            "cloud": cloud,
+            "bare": bare,
+            "ground": self.filled("spanned-bare", bare),
+            "lowest": lowest,
+            "thinned": thinned,
+        }
+        made = {name: self.scratch(name) for name in ("firm", "noise")}
+        halo = clumps.clump_halo(cell_m)
+        tiles.map(_ground.without_clumps, spanned, made, grid=self.grid, halo=halo, options=allowances, **self.job)
+        return {"ground": self.filled("ground", made["firm"]), "noise": made["noise"]}
+
+    def flag(self, cloud: CloudSource, penetrates: bool | None) -> bool | None:
+        """What the points must be flagged as, so that they say whether they see through plants; None for as they are."""
+        folder = self.folder / "origin"
+        counted = tiles.map_reduce(_origin, _summed, {"cloud": cloud}, work_folder=folder, grid=self.grid, **self.job)
+        origin = Origin(*(int(count) for count in counted["counts"]))
+        return origin.flag(decided(origin, penetrates))
 
     def known_cells(self, **rasters: Scratch) -> list[int]:
         """How many cells of each raster are known."""
@@ -215,11 +247,19 @@ class _Work:
 
 
 def _classified(
-    cloud: PointCloud, ground: Raster, lowest: Raster, thinned: Raster, *, threshold_m: float, scalar: float
+    cloud: PointCloud, ground: Raster, noise: Raster, *, threshold_m: float, scalar: float, synthetic: bool | None
 ) -> dict[str, PointCloud | Raster]:
-    found = _ground.classified(cloud, ground, lowest, thinned, threshold_m=threshold_m, scalar=scalar)
+    found = flagged(_ground.classified(cloud, ground, noise, threshold_m=threshold_m, scalar=scalar), synthetic)
     seen = surface.dsm_of(found, ground.grid)
     return {"cloud": found, "measured": surface.ground_means(found, ground.grid), "dsm": seen, "seen": seen}
+
+
+def _origin(cloud: PointCloud) -> Partial:
+    return {"counts": np.array(astuple(origin_of(cloud)))}
+
+
+def _summed(one: Partial, other: Partial) -> Partial:
+    return {"counts": one["counts"] + other["counts"]}
 
 
 def _known(inner: tuple[slice, slice], **rasters: Raster) -> Partial:

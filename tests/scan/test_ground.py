@@ -109,13 +109,21 @@ def test_clouds_that_cannot_be_classified_are_refused():
         scan.classify_ground(PointCloud(stray, cloud.crs))
 
 
-def test_isprs_samples_are_filtered_as_well_as_by_another_implementation(data_case):
-    """Sithole & Vosselman (2004) with the defaults; 4.06 % is the mean of another implementation over these samples."""
+def test_isprs_samples_are_filtered_better_than_by_other_implementations(data_case):
+    """Sithole & Vosselman (2004) with the defaults: total error and kappa (Cohen 1960).
+
+    The filter of Pingel et al. alone, by another implementation, has a mean of 4.06 % and 84.0 % over these samples.
+    """
     folder = data_case("isprs_filter")
-    errors = []
+    errors, kappas = [], []
     for sample in SAMPLES:
         las = laspy.read(folder / f"samp{sample}.laz")
         found = scan.classify_ground(PointCloud(las.xyz, 32632)).attributes["classification"] == 2
-        errors.append(float((found != (np.asarray(las.classification) == 2)).mean()))
-    assert np.mean(errors) < 0.045
+        truth = np.asarray(las.classification) == 2
+        agreed = float((found == truth).mean())
+        chance = found.mean() * truth.mean() + (1 - found.mean()) * (1 - truth.mean())
+        errors.append(1 - agreed)
+        kappas.append((agreed - chance) / (1 - chance))
+    assert np.mean(errors) <= 0.034
     assert max(errors) < 0.10
+    assert np.mean(kappas) >= 0.87

@@ -50,11 +50,20 @@ def test_a_void_is_crossed_along_the_slope_of_the_ground_around_it():
     np.testing.assert_allclose(scan.dtm(cloud).values[::-1], z, atol=0.01)
 
 
-def test_beyond_the_largest_gap_the_ground_is_unknown():
-    dtm = scan.dtm(cloud_of([(0.5, 0.5, 0), (20.5, 0.5, 20)]), max_gap_m=3.0)
-    np.testing.assert_array_equal(np.flatnonzero(dtm.unknown[0]), np.arange(4, 17))
-    inner = dtm.values[0, [1, 2, 3, 17, 18, 19]]
-    np.testing.assert_allclose(inner, [1, 2, 3, 17, 18, 19], atol=0.5)
+def test_a_void_that_is_wider_than_the_gap_stays_unknown_and_a_narrower_one_is_bridged():
+    wide = scan.dtm(cloud_of([(0.5, 0.5, 0), (20.5, 0.5, 20)]), max_gap_m=3.0)
+    np.testing.assert_array_equal(np.flatnonzero(wide.unknown[0]), np.arange(1, 20))
+    narrow = scan.dtm(cloud_of([(0.5, 0.5, 0), (6.5, 0.5, 6)]), max_gap_m=3.0)
+    np.testing.assert_allclose(narrow.values[0], np.arange(7.0), atol=0.5)
+
+
+def test_the_rim_of_a_survey_is_not_carried_outwards_where_it_swings_in():
+    row, col = np.mgrid[:60, :60]
+    flown = np.hypot(row - 60, col - 30) > 25  # a round bay, 50 m wide at its mouth
+    cloud = cloud_of(np.column_stack([col[flown] + 0.5, row[flown] + 0.5, np.zeros(flown.sum())]))
+    outside = ~scan.dtm(cloud, max_gap_m=5.0).unknown & ~flown[::-1]
+    assert outside.sum() <= 60  # the innermost end of the bay, a strip of one cell
+    assert not (outside & (np.hypot(row[::-1] - 60, col - 30) < 23.5)).any()
 
 
 def test_nothing_is_extrapolated_outside_the_ground_points():
