@@ -38,7 +38,8 @@ class Levels:
 
     `level`: 0 not assessed, 1 low, 2 moderate, 3 high, 4 very high. `state`: 0 input missing, 1 assessed, 2 outside the
     model's range, 3 masked by the model. A level above 0 in a state other than assessed reads "at least this level".
-    `reason` holds the code of the deciding indicator (its classes name them), 255 where there is none.
+    `reason` holds the code of the deciding indicator, or of what decides within one (its classes name them), 255 where there
+    is none.
     """
 
     level: Raster

@@ -32,6 +32,7 @@ RASTER_UNITS = {
     "vs30": "m/s",
     "precipitation": "mm",
     "water_table": "m",
+    "saturation": "1",
     "distance_to_river": "km",
     "distance_to_coast": "km",
     "lithology": "class",
@@ -76,7 +77,7 @@ _OPTION_KINDS: dict[str, tuple[type, ...]] = {
 }
 _SETTLING = ("m", "km", "ft", "us-ft", "deg", "m/m")  # units that settle what a vertical CRS leaves open
 _LAND_M = (-500.0, 9000.0)  # from below the shore of the Dead Sea to above Everest
-_CONVERTED = {("m", "km"): 1e-3, ("km", "m"): 1e3, ("ft", "m"): 0.3048, ("us-ft", "m"): 1200 / 3937}
+_CONVERTED = {("m", "km"): 1e-3, ("km", "m"): 1e3, ("ft", "m"): 0.3048, ("us-ft", "m"): 1200 / 3937, ("%", "1"): 1e-2}
 
 
 def load(scenario: Scenario, name: str, working: Any) -> Any:

@@ -34,6 +34,7 @@ RASTER_WORDS = {  # the most specific first; words of a file name between its se
     "distance_to_coast": ("coast", "dc"),
     "precipitation": ("precip", "precipitation", "降水", "降雨"),
     "water_table": ("wtd", "watertable", "地下水"),
+    "saturation": ("saturation", "饱和度"),
     "land_cover": ("landcover", "globcover", "cover", "地表覆盖"),
     "lithology": ("lithology", "litho", "glim", "岩性"),
     "vs30": ("vs30",),

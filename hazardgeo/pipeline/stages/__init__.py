@@ -12,7 +12,7 @@ from typing import Any
 
 from hazardgeo.pipeline.stages.access import network, shelter
 from hazardgeo.pipeline.stages.ground import ground, terrain
-from hazardgeo.pipeline.stages.hazard import hazard, landslide, liquefaction
+from hazardgeo.pipeline.stages.hazard import hazard, landslide, liquefaction, loess
 from hazardgeo.pipeline.stages.people import demand
 from hazardgeo.pipeline.stages.report import webmap
 from hazardgeo.pipeline.stages.shaking import shaking
@@ -38,6 +38,7 @@ STAGES: dict[str, Stage] = {
         Stage(shaking, ("shaking",)),
         Stage(landslide, ("displacement", "landslide_probability")),
         Stage(liquefaction, ("liquefaction_probability",)),
+        Stage(loess, ("loess_flow",)),
         Stage(hazard, ("levels",)),
         Stage(network, ("road_network",)),
         Stage(demand, ("displaced",)),

@@ -1,4 +1,4 @@
-"""From shaking and terrain to landslide and liquefaction, and from models to levels."""
+"""From shaking and terrain to landslide, liquefaction and flow of wet loess, and from models to levels."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from hazardgeo.raster import Raster, align, rasterize
 
 LANDSLIDE_SCALE_M = 230.0  # the 7.5 arcsec cells on which Nowicki Jessee et al. (2018) was fitted
 FLAT_SCALE_M = 30.0  # liquefaction models mask hillsides above 5 deg; on 230 m cells a narrow valley floor would be one
+FLOW_SCALE_M = 30.0  # a flow slide takes whole platforms, not a terrace or its riser
 
 
 def landslide(
@@ -169,17 +170,44 @@ def liquefaction(
     return {"liquefaction_probability": found}
 
 
+def loess(
+    shaking: Shaking,
+    slope: Raster,
+    dem: Raster | None = None,
+    lithology: Raster | None = None,
+    saturation: Raster | None = None,
+    water_table: Raster | None = None,
+) -> dict[str, Levels]:
+    """Where wet loess may liquefy and flow. Without a layer of wetness sloping loess is not assessed."""
+    grid = slope.grid
+    local = shaking.on(grid)
+    if local.pga_g is None:
+        raise Skip("needs PGA, which the shaking map lacks")
+    if lithology is None or lithology.values.dtype != np.uint8:
+        raise Skip("needs inputs.lithology as classes, which say where loess is")
+    layers = {"saturation": saturation, "water_table_m": water_table}
+    found = _hazard.loess_flow_slide(
+        slope_deg=slope if dem is None else _slope_at(dem, FLOW_SCALE_M),
+        pga_g=local.pga_g,
+        lithology=align(lithology, to=grid, how="nearest"),
+        **{name: align(layer, to=grid, how="bilinear") for name, layer in layers.items() if layer is not None},
+    )
+    return {"loess_flow": found}
+
+
 def hazard(
     slope: Raster | None = None,
     dem: Raster | None = None,
     displacement: Displacement[Raster] | None = None,
     landslide_probability: Probability[Raster] | None = None,
     liquefaction_probability: Probability[Raster] | None = None,
+    loess_flow: Levels | None = None,
     bodies: Any = None,
     surveyed: Any = None,
     *,
     landslide: Literal["newmark", "nowicki_jessee_2018", "not considered"] = "newmark",
     liquefaction: Literal["model", "not considered"] = "model",
+    loess_flow_slide: Literal["indicator", "not considered"] = "indicator",
     mapped_landslides: Literal["required", "not considered"] = "required",
 ) -> dict[str, dict[str, Levels]]:
     """Levels of each hazard that the scenario considers; one that could not be computed is not assessed, never low.
@@ -205,6 +233,8 @@ def hazard(
             if liquefaction_probability is None
             else _hazard.probability_levels(liquefaction_probability, kind="liquefaction")
         )
+    if loess_flow_slide != "not considered":
+        found["loess flow slide"] = _levels.not_assessed("loess_flow_slide", surface.grid) if loess_flow is None else loess_flow
     if mapped_landslides != "not considered":
         found["mapped landslides"] = _mapped(surface, bodies, surveyed)
     if not found:

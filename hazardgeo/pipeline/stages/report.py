@@ -19,12 +19,13 @@ from hazardgeo.scenario import Scenario
 from hazardgeo.shelter import CAUSES, Coverage, cause_column
 from hazardgeo.webmap import Headline, Map, Style
 
-CONSIDERED = ("landslide", "liquefaction", "mapped landslides")
+CONSIDERED = ("landslide", "liquefaction", "loess flow slide", "mapped landslides")
 SHAKING_WORDS = {"pga_g": "peak ground acceleration", "pgv_cm_s": "peak ground velocity"}
 SKIPPED_WORDS = {
     "shaking": "How strongly the ground shook",
     "landslide": "Whether slopes slide",
     "liquefaction": "Whether ground liquefies",
+    "loess": "Whether wet loess flows",
     "network": "Which roads are open",
     "demand": "Who is displaced",
     "shelter": "Who finds a place",
@@ -128,6 +129,8 @@ def webmap(
     _add_models(page, displacement, landslide_probability, liquefaction_probability)
     for i, (name, one) in enumerate((levels or {}).items()):
         page.add_raster(one.shown, name=f"Level: {name}", shown=i == 0, opacity=0.6)
+        if len(one.reason.classes) > 1:
+            page.add_raster(one.reason, name=f"What decides: {name}", shown=False, opacity=0.6)
     if surveyed is not None:
         page.add_vector(surveyed, name="Area surveyed for landslides", shown=False)
     if bodies is not None:
