@@ -34,7 +34,7 @@ inputs = folder / "inputs"
 # hatched parts are not flat and not safe, nobody looked.
 
 # %%
-cloud = hg.scan.classify_ground(hg.io.read_cloud(inputs / "scan.laz"))
+cloud = hg.scan.classify_ground(hg.io.read_cloud(inputs / "scan_after.laz"))
 dem = hg.scan.dtm(cloud, cell_m=2.0)
 dem
 

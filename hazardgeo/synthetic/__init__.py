@@ -1,5 +1,6 @@
 """The demo valley: an invented place after an invented earthquake, with planted truth to test against."""
 
+from hazardgeo.synthetic.score import Metric, score
 from hazardgeo.synthetic.valley import valley
 
-__all__ = ["valley"]
+__all__ = ["Metric", "score", "valley"]

@@ -13,11 +13,14 @@ from hazardgeo.hazard import glim_codes
 from hazardgeo.raster import ClassLabel, Raster, sample_xy
 from hazardgeo.synthetic import lines
 from hazardgeo.synthetic.layout import FLOOR_LEVEL_M, Layout
+from hazardgeo.synthetic.lines import Line
 from hazardgeo.synthetic.noise import fractal
-from hazardgeo.synthetic.relief import slope_tan
+from hazardgeo.synthetic.saturation import saturation
+from hazardgeo.synthetic.terraces import slope_tan
 
 CELL_M = 30.0
 FAR_M = 1e5
+_IRRIGATED_M = 2.5  # depth to water under the winter-irrigated foot of the scarp
 LAND_COVER = (  # GlobCover 2009 codes
     ClassLabel(14, "rainfed croplands", "#ffff64"),
     ClassLabel(20, "mosaic cropland and vegetation", "#cdcd66"),
@@ -29,8 +32,11 @@ LAND_COVER = (  # GlobCover 2009 codes
 )
 
 
-def layers(plan: Layout, surface: Raster, settled: NDArray[np.bool_], rng: np.random.Generator) -> Mapping[str, Raster]:
-    """Lithology, land_cover, vs30 (m/s), precipitation (mm a year), water_table (m below ground), distances (km).
+def layers(
+    plan: Layout, gully: Line, surface: Raster, settled: NDArray[np.bool_], rng: np.random.Generator
+) -> Mapping[str, Raster]:
+    """Lithology, land_cover, vs30 (m/s), precipitation (mm a year), water_table (m below ground), distances (km),
+    saturation (share of the pores that holds water).
 
     All on cells of 30 m; `settled` marks the cells of `surface` that hold houses.
     """
@@ -48,12 +54,15 @@ def layers(plan: Layout, surface: Raster, settled: NDArray[np.bool_], rng: np.ra
     river_m = lines.around(plan.river, grid, reach_m=FAR_M)[0]
     above_floor = on_coarse(surface.values) - FLOOR_LEVEL_M - 0.008 * (plan.east_of(1.0) - east)
     patches = fractal(rng, grid, wavelength_m=12 * CELL_M, octaves=2)
-    water_table = _water_table(above_floor, river_m, plan)
+    wet = saturation(plan, gully, grid)
+    irrigated = np.clip((wet.values - 0.6) / 0.3, 0, 1) * (plan.off_floor(east, north) > 0)
+    water_table = _water_table(above_floor, river_m, plan) * (1 - irrigated) + _IRRIGATED_M * irrigated
     return {
         "lithology": _lithology(grid, dip, across, plan),
         "land_cover": Raster(_land_cover(dip, across, patches, houses, plan), grid, "land_cover", "class", classes=LAND_COVER),
         "vs30": Raster(_vs30(above_floor, river_m, plan).astype(np.float32), grid, "vs30", "m/s"),
         "precipitation": Raster((300 + 8 * patches).astype(np.float32), grid, "precipitation", "mm"),
+        "saturation": wet,
         "water_table": Raster(water_table.astype(np.float32), grid, "water_table", "m"),
         "distance_to_river": Raster((river_m / 1000).astype(np.float32), grid, "distance_to_river", "km"),
         "distance_to_coast": Raster(np.full(grid.shape, 1500, np.float32), grid, "distance_to_coast", "km"),

@@ -1,32 +1,35 @@
-"""Roads: one connected network of valley road, lanes, bridges and the track up to the tableland."""
+"""Roads: one connected network of valley road, lanes, bridges and tracks to every hamlet."""
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import geopandas
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from hazardgeo.grid import Grid
-from hazardgeo.kernel import kernel
-from hazardgeo.raster import Raster, sample_xy
-from hazardgeo.synthetic import lines
-from hazardgeo.synthetic.layout import Layout
+from hazardgeo.synthetic import lines, tracks
+from hazardgeo.synthetic.grading import dense
+from hazardgeo.synthetic.hamlets import PLATFORM_LANE, Hamlet
+from hazardgeo.synthetic.layout import TERRACES, WEST_SPUR, Layout
 from hazardgeo.synthetic.lines import Line
 from hazardgeo.synthetic.relief import Relief
 
-Field = NDArray[np.float64]
 VALLEY_ROAD, SOUTH_LANE = 0.36, -0.64  # across the valley, as shares of the half-width of the floor
 BRIDGES = (0.20, 0.80)
-PLATFORM_LANE = (0.64, 0.76)  # along the valley
-_TRACK_START = 0.40
-_TERRACE_START = 0.72
+FORD = 0.95  # where the track to the platform crosses the main gully, in half-widths of the floor: at its mouth
+HANGING = ("Platform Track", "Platform Lane")
+MOST_HANGING = 2
+LONGEST_M = 250.0  # of an edge
+APART_M = 100.0  # between a lane and roads that it may not join
+MAIN_ROADS = ("secondary", "tertiary")
+MAIN_GRADE, LANE_GRADE = 0.105, 0.13  # steepest of the design, m/m
+MAIN_SEARCH_GRADE = 0.09
+_WEST_START, _TRACK_START, _TERRACE_START = 0.13, 0.40, 0.83
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,75 @@ class Road:
     line: Line
     bridge: bool = False
 
+    @property
+    def steepest(self) -> float:
+        """The steepest grade of its design, in m/m: bridges are level."""
+        if self.bridge:
+            return 0.0
+        return MAIN_GRADE if self.highway in MAIN_ROADS else LANE_GRADE
 
-def network(plan: Layout, ground: Relief) -> list[Road]:
-    """All roads of the valley; where two meet they share a vertex."""
+
+def network(plan: Layout, form: Relief, over: tracks.Ground) -> list[Road]:
+    """The roads of the planted villages; where two meet they share a vertex."""
     floor = plan.floor_m
-    valley = _along(plan, 0.0, 1.0, VALLEY_ROAD * floor, at=(*BRIDGES, 0.30, _TRACK_START, _TERRACE_START))
+    valley = _along(plan, 0.0, 1.0, VALLEY_ROAD * floor, at=(*BRIDGES, _WEST_START, 0.30, _TRACK_START, _TERRACE_START))
     south = _along(plan, *BRIDGES, SOUTH_LANE * floor, at=(0.45, 0.65))
     return [
         Road("Valley Road", "secondary", valley),
         Road("South Lane", "unclassified", south),
         *(road for share in BRIDGES for road in _crossing(plan, share)),
         *_gully_mouth_lanes(plan),
-        *_slope_roads(plan, ground),
+        *_terrace_roads(plan, over),
+        *_platform_roads(plan, form, over),
+        *_tableland_road(plan, over),
     ]
+
+
+def to_hamlets(roads: Sequence[Road], scattered: Sequence[Hamlet], over: tracks.Ground) -> tuple[list[Road], list[Hamlet]]:
+    """The roads with a lane to every scattered hamlet from the cheapest road, the nearest hamlets first; and the hamlets.
+
+    No more than MOST_HANGING of them hang on the track that the flow slide will cut. A hamlet that no lane reaches is given
+    up.
+    """
+    found = [replace(road, line=dense(road.line, step_m=9.0).round(2)) if scattered else road for road in roads]
+    hanging = [road.name in HANGING for road in found]
+    most = sum(hanging) + MOST_HANGING
+    vertices = np.vstack([road.line for road in found if not road.bridge])
+    kept: list[Hamlet] = []
+    for hamlet in sorted(scattered, key=lambda h: float(np.hypot(*(vertices - h.centre).T).min())):
+        lane = _lane(hamlet, found, over, [hangs and sum(hanging) >= most for hangs in hanging])
+        if lane is None:
+            continue
+        end = lane[-1]
+        meets = [hangs and bool((road.line == end).all(axis=1).any()) for road, hangs in zip(found, hanging, strict=True)]
+        hanging.append(any(meets))
+        found.append(Road(f"{hamlet.name} Lane", "track", lane))
+        kept.append(hamlet)
+    return found, kept
+
+
+def _lane(hamlet: Hamlet, roads: Sequence[Road], over: tracks.Ground, closed: Sequence[bool]) -> Line | None:
+    """The cheapest lane from a hamlet to the roads that are not `closed`; it keeps off those."""
+    goals = np.vstack([road.line for road, shut in zip(roads, closed, strict=True) if not (shut or road.bridge)])
+    shut = [shapely.LineString(road.line) for road, shut in zip(roads, closed, strict=True) if shut]
+    free = over.without(shapely.union_all(shut).buffer(APART_M)) if shut else over
+    lane = tracks.climb(free, hamlet.centre, goals)
+    if lane is None or len(lane) < 2 or tracks.lag_m(over, lane, LANE_GRADE) > tracks.FOLLOWS_M:
+        return None
+    open_roads = [road.line for road, shut in zip(roads, closed, strict=True) if not shut]
+    return dense(_up_to(lane, open_roads, goals), step_m=9.0).round(2)
+
+
+def _up_to(lane: Line, others: Sequence[Line], vertices: Line) -> Line:
+    """The lane up to where it first meets another road, ending on a vertex of the network."""
+    whole = shapely.LineString(lane)
+    tree = shapely.STRtree([shapely.LineString(line) for line in others])
+    met = [shapely.intersection(whole, tree.geometries[i]) for i in tree.query(whole, predicate="intersects")]
+    where = np.array([whole.project(shapely.Point(xy)) for geometry in met for xy in shapely.get_coordinates(geometry)])
+    first = where.min() if len(where) else whole.length
+    kept = lane[lines.positions_m(lane) < first - 6.0]
+    end = shapely.get_coordinates(whole.interpolate(first))[0]
+    return np.vstack([kept if len(kept) else lane[:1], vertices[np.hypot(*(vertices - end).T).argmin()]])
 
 
 def _gully_mouth_lanes(plan: Layout) -> list[Road]:
@@ -61,22 +120,57 @@ def _gully_mouth_lanes(plan: Layout) -> list[Road]:
     return [Road("Mouth Lane", "residential", line) for line in (*lanes, cross)]
 
 
-def _slope_roads(plan: Layout, ground: Relief) -> list[Road]:
-    """The track across the gully up to the tableland, and the lane to the terraces: least-cost paths over the slope."""
-    across = plan.across(ground.gully[:, 0], ground.gully[:, 1])
-    ford = ground.gully[int(np.argmin(np.abs(across - 1.12 * plan.floor_m)))]
-    platform = plan.edge_m + 0.11 * plan.size_m
+def _terrace_roads(plan: Layout, over: tracks.Ground) -> list[Road]:
+    """The lane up to the village on the terraces, and its street along the slope."""
     terrace = plan.floor_m + 0.38 * (plan.foot_m - plan.floor_m)
-    foot = _line(plan, [(_TRACK_START, 0.85 * plan.floor_m)])
-    climb = _climb(ground, plan, ford, np.array(plan.place(PLATFORM_LANE[0], platform)), (0.505, 0.675))
+    within = _columns(over, TERRACES[0] - 0.005, TERRACES[1] + 0.06)
     start = np.array(plan.place(_TERRACE_START, VALLEY_ROAD * plan.floor_m))
-    to_terrace = _climb(ground, plan, start, np.array(plan.place(0.77, terrace)), (0.69, 0.86))
+    heights = terrace + 0.03 * plan.size_m * np.linspace(-1, 1, 9)
+    west, middle, east = (
+        np.array([plan.place(share, height) for height in heights]) for share in (TERRACES[0] + 0.01, 0.77, TERRACES[1] - 0.01)
+    )
+    lane = tracks.surely(within, start, middle)
+    streets = [tracks.surely(within, lane[-1], ends) for ends in (west, east)]
+    return [Road("Terrace Lane", "unclassified", lane), *(Road("Terrace Lane", "residential", line) for line in streets)]
+
+
+def _platform_roads(plan: Layout, form: Relief, over: tracks.Ground) -> list[Road]:
+    """The track through the mouth of the gully and up the spur to the tableland, and the street of the hamlet there."""
+    across = plan.across(form.gully[:, 0], form.gully[:, 1])
+    ford = form.gully[int(np.argmin(np.abs(across - FORD * plan.floor_m)))].round(2)
+    foot = _line(plan, [(_TRACK_START, 0.85 * plan.floor_m)])
+    platform = plan.edge_m + 0.11 * plan.size_m
+    west, east = (np.array(plan.place(share, platform)) for share in PLATFORM_LANE)
+    gully = shapely.LineString(form.gully[across > FORD * plan.floor_m + 2 * over.block_m]).buffer(0.008 * plan.size_m)
+    beyond = _columns(over, 0.51, TERRACES[0] - 0.006).without(gully)
+    to_ford = lines.resampled(np.vstack([foot, ford]), step_m=20.0)[:-1]
+    track = tracks.surely(beyond, ford, west[None])
     return [
-        Road("Platform Track", "track", np.vstack([lines.resampled(np.vstack([foot, ford]), step_m=20.0)[:-1], climb]).round(2)),
-        Road("Platform Lane", "residential", _along(plan, *PLATFORM_LANE, platform, at=())),
-        Road("Terrace Lane", "unclassified", to_terrace),
-        Road("Terrace Lane", "residential", _along(plan, 0.70, 0.85, terrace, at=(0.77,))),
+        Road("Platform Track", "track", np.vstack([to_ford, track]).round(2)),
+        Road("Platform Lane", "residential", tracks.surely(over, west, east[None])),
     ]
+
+
+def _tableland_road(plan: Layout, over: tracks.Ground) -> list[Road]:
+    """The road up the western spur and over the tableland out of the valley, which only a full valley has."""
+    if WEST_SPUR not in plan.spurs:
+        return []
+    east = np.arange(plan.east_of(0.05), plan.east_of(0.45), over.block_m)
+    edge = np.column_stack([east, np.full(len(east), plan.grid.bounds[3])]).round(2)
+    start = np.array(plan.place(_WEST_START, VALLEY_ROAD * plan.floor_m))
+    top = np.array(plan.place(WEST_SPUR, plan.edge_m + 0.09 * plan.size_m))
+    up = tracks.surely(_columns(over, 0.01, 0.36), start, top[None], steepest=MAIN_SEARCH_GRADE)
+    out = tracks.surely(over, top, edge, steepest=MAIN_SEARCH_GRADE)
+    return [Road("Tableland Road", "tertiary", line) for line in (up, out)]
+
+
+def _columns(over: tracks.Ground, first: float, last: float) -> tracks.Ground:
+    """The ground between two shares of the valley's length."""
+    barred = over.barred.copy()
+    cols = barred.shape[1]
+    barred[:, : int(first * cols)] = True
+    barred[:, int(last * cols) :] = True
+    return replace(over, barred=barred)
 
 
 def _line(plan: Layout, places: list[tuple[float, float]]) -> Line:
@@ -100,93 +194,26 @@ def _crossing(plan: Layout, share: float) -> list[Road]:
     return [Road("Bridge Lane", "unclassified", line, bridge=i == 1) for i, line in enumerate(parts)]
 
 
-def _climb(ground: Relief, plan: Layout, start: Line, stop: Line, shares: tuple[float, float]) -> Line:
-    """A track that avoids steep ground, between two shares of the valley's length."""
-    size = round((10.0 if plan.size_m < 2000 else 20.0) / plan.cell_m)
-    rows, cols = (n // size for n in plan.grid.shape)
-    blocks = ground.elevation_m[: rows * size, : cols * size].reshape(rows, size, cols, size).mean(axis=(1, 3))
-    cell = size * plan.cell_m
-    west, _, _, north = plan.grid.bounds
-    ends = [(int((north - p[1]) / cell), int((p[0] - west) / cell)) for p in (start, stop)]
-    limits = [int(share * cols) for share in shares]
-    path = np.array(_least_cost_kernel(blocks, cell, ends[0], ends[1], limits[0], limits[1]))
-    middle = np.column_stack([west + (path[1:-1, 1] + 0.5) * cell, north - (path[1:-1, 0] + 0.5) * cell])
-    corners = np.vstack([start, middle, stop])
-    return lines.resampled(lines.rounded_corners(corners, passes=2), step_m=12.0).round(2)
-
-
-@kernel
-def _least_cost_kernel(z, cell, start, goal, first_col, last_col):  # type: ignore[no-untyped-def]
-    rows, cols = z.shape
-    cost = np.full(z.size, np.inf)
-    source = np.full(z.size, -1)
-    begin, target = start[0] * cols + start[1], goal[0] * cols + goal[1]
-    cost[begin] = 0.0
-    queue = [(0.0, begin)]
-    while len(queue) > 0:
-        reached, here = heapq.heappop(queue)
-        if here == target:
-            break
-        if reached > cost[here]:
-            continue
-        r, c = here // cols, here % cols
-        for dr in range(-2, 3):
-            for dc in range(-2, 3):
-                i, j = r + dr, c + dc
-                direct = abs(dr) == 1 or abs(dc) == 1  # eight neighbours and the knight's moves
-                if not direct or i < 0 or i >= rows or j < max(first_col, 0) or j > min(last_col, cols - 1):
-                    continue
-                run = cell * math.sqrt(dr * dr + dc * dc)
-                grade = abs(z[i, j] - z[r, c]) / run
-                total = reached + run * (1.0 + (grade / 0.11) ** 2)
-                if total < cost[i * cols + j]:
-                    cost[i * cols + j] = total
-                    source[i * cols + j] = here
-                    heapq.heappush(queue, (total, i * cols + j))
-    path = [(target // cols, target % cols)]
-    while target != begin and source[target] >= 0:
-        target = source[target]
-        path.append((target // cols, target % cols))
-    return path[::-1]
-
-
-def benched(surface: Field, grid: Grid, roads: list[Road]) -> Field:
-    """The surface with a level bench of 6 m for every road, cut into the slope at 60 degrees and filled at 34 degrees."""
-    raster = Raster(surface, grid, "elevation", "m")
-    result = surface.copy()
-    for road in roads:
-        if road.bridge:
-            continue
-        distance, along = lines.around(road.line, grid, reach_m=15.0)
-        near = np.isfinite(distance)
-        where = np.arange(0.0, lines.length_m(road.line) + 2.0, 2.0)
-        profile = _smoothed(sample_xy(raster, *lines.at(road.line, where).T, how="bilinear"))
-        level = np.interp(along[near], where, profile)
-        beside = np.maximum(distance[near] - 3.0, 0)
-        result[near] = np.clip(result[near], level - 0.67 * beside, level + 1.73 * beside)
-    return result
-
-
-def _smoothed(profile: Field) -> Field:
-    window = min(21, len(profile) // 2 * 2 - 1)
-    if window < 3:
-        return profile
-    padded = np.pad(profile, window // 2, mode="reflect", reflect_type="odd")
-    return np.convolve(padded, np.full(window, 1 / window), mode="valid")
-
-
-def edges(roads: list[Road]) -> list[Road]:
-    """The roads split wherever they share a vertex."""
+def edges(roads: Sequence[Road]) -> list[Road]:
+    """The roads split wherever they share a vertex, and where they would be longer than LONGEST_M."""
     uses = Counter(vertex for road in roads for vertex in map(tuple, road.line.tolist()))
     parts = []
     for road in roads:
         inner = [i for i, v in enumerate(map(tuple, road.line.tolist())) if uses[v] > 1 and 0 < i < len(road.line) - 1]
         stops = [0, *inner, len(road.line) - 1]
-        parts += [replace(road, line=road.line[a : b + 1]) for a, b in pairwise(stops)]
+        parts += [replace(road, line=line) for a, b in pairwise(stops) for line in _pieces(road.line[a : b + 1])]
     return parts
 
 
-def table(parts: list[Road], grid: Grid) -> geopandas.GeoDataFrame:
+def _pieces(line: Line) -> list[Line]:
+    """A line in pieces of about equal length, split at vertices."""
+    along = lines.positions_m(line)
+    count = int(np.ceil(along[-1] / LONGEST_M))
+    stops = np.unique([int(np.argmin(np.abs(along - along[-1] * k / count))) for k in range(count + 1)]).tolist()
+    return [line[a : b + 1] for a, b in pairwise(stops)]
+
+
+def table(parts: Sequence[Road], grid: Grid) -> geopandas.GeoDataFrame:
     """Edges as LineStrings with road_id (from 1), name, highway and bridge."""
     columns = {
         "road_id": np.arange(1, len(parts) + 1, dtype=np.int32),

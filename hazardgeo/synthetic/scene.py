@@ -7,108 +7,115 @@ from dataclasses import dataclass
 
 import geopandas
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from hazardgeo.cloud import PointCloud
 from hazardgeo.raster import Raster, rasterize
-from hazardgeo.synthetic import people, roads, scan, shaking, slides
+from hazardgeo.synthetic import between, losses, people, plants, registration, scan, shaking, slides, tiny, wires
+from hazardgeo.synthetic.dam import lakes
+from hazardgeo.synthetic.decoys import decoy_table
 from hazardgeo.synthetic.layers import layers
 from hazardgeo.synthetic.layout import HEIGHT, Layout, Size, layout
-from hazardgeo.synthetic.relief import Relief, levelled, relief, slope_tan
+from hazardgeo.synthetic.relief import relief
+from hazardgeo.synthetic.settlement import settled
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All that is known of the demo valley.
 
-    Inputs: the scan, the ShakeMap text, the model layers, the slides as a field team mapped them (`mapped`) in the area
-    that it looked at (`walked`), people, roads and sites. Truth: the ground `before` and `after`, `change_m`, the slides
-    as planted (`bodies`), the class of every scan point, the ground that the survey covered.
+    Inputs: the shaking (`motion`), the model layers, the slides as a field team mapped them (`mapped`) in the area
+    that it looked at (`walked`), people, roads and sites. Truth: the ground `before` and `after`, `change`, the slides
+    as planted (`bodies`), the ground that the survey after the earthquake covered, the lake, the decoys, all that happened
+    `between` the epochs (slides, cracks, snow, vehicles), what became of each household (`displaced`), the road edges that
+    were cut (`cuts`) and a tiny case with its answer.
+    `buildings`, `plants` and `wires` stood before the earthquake. The scans are made from this by `views.view` and
+    `scan.flown`, one at a time, as each may fill a gigabyte; the `registration` is that of the after epoch.
     """
 
     plan: Layout
+    happened: bool
     before: Raster
     after: Raster
     change: Raster
     bodies: geopandas.GeoDataFrame
+    between: between.Between
+    lakes: geopandas.GeoDataFrame
+    decoys: geopandas.GeoDataFrame
     mapped: geopandas.GeoDataFrame
     walked: geopandas.GeoDataFrame
     people: geopandas.GeoDataFrame
     roads: geopandas.GeoDataFrame
     sites: geopandas.GeoDataFrame
+    displaced: pd.DataFrame
+    cuts: pd.DataFrame
+    tiny: tiny.Tiny
     layers: Mapping[str, Raster]
-    shakemap: str
+    motion: shaking.Motion
     surveyed: Raster
-    cloud: PointCloud
-    cloud_class: NDArray[np.uint8]
+    buildings: list[people.Building]
+    plants: plants.Plants
+    wires: wires.Wires
+    registration: registration.Registration
+    scan_seed: int
 
 
-def scene(seed: int, size: Size) -> Scene:
+def scene(seed: int, size: Size, *, event: bool = True) -> Scene:
     """The valley of this seed; every subject draws from its own stream, so that a change in one leaves the others alone."""
     rng = dict(zip(_STREAMS, np.random.default_rng(seed).spawn(len(_STREAMS)), strict=True))
     plan = layout(size, rng["layout"])
     form = relief(plan, rng["relief"])
-    lanes = roads.network(plan, form)
-    edges, sites = roads.table(roads.edges(lanes), plan.grid), people.sites(plan)
-    yards = levelled(form.elevation_m, plan.grid, shapely.get_coordinates(sites.geometry), _yard_radius_m(sites))
-    before = _elevation(plan, roads.benched(yards, plan.grid, lanes), "dem_before")
-    settlers, houses = _settled(plan, before, edges, sites, rng["people"])
-    buildings = houses + people.site_buildings(sites)
-
-    clear = shapely.union_all([edges.union_all(), sites.union_all(), *(b.footprint for b in buildings)])
-    planted = _planted(plan, form, before, clear, rng["slides"])
-    change = slides.total_change(planted, plan.grid)
-    after = _elevation(plan, before.values.astype(np.float64) + change, "dem_after")
+    place = settled(plan, form, rng["people"])
+    before, edges, sites = place.before, place.roads, place.sites
+    kept = shapely.union_all([sites.union_all(), *(b.footprint for b in place.buildings)])
+    stood = between.Place(form, before.values.astype(np.float64), edges, kept)
+    happened = between.happened(plan, stood, rng["slides"], event=event)
+    planted, change = happened.slides, happened.change
+    after = _elevation(plan, stood.before + change, "dem_after")
     bodies = slides.bodies(planted, plan.grid)
+    water = lakes(happened.lake, between.DAM_BODY, plan.grid)
 
     covered = scan.surveyed(plan, rng["survey"])
-    seen = covered & ~scan.occluded(after.values.astype(np.float64), plan.cell_m)
-    cloud, cloud_class = scan.scan(plan, after, seen, people.standing(buildings, change, plan.grid), rng["scan"])
-    source = shaking.epicentre(rng["shaking"])
-    footprints = geopandas.GeoDataFrame(geometry=[b.footprint for b in buildings], crs=plan.grid.crs)
+    walked = slides.walked(covered, plan.grid)
+    motion = shaking.motion(plan, shaking.earthquake(rng["shaking"], happened=event), rng["shaking"])
+    pga_g = Raster(motion.pga_g.astype(np.float32), motion.grid, "pga", "g")
+    footprints = geopandas.GeoDataFrame(geometry=[b.footprint for b in place.buildings], crs=plan.grid.crs)
     built = rasterize(footprints, plan.grid, all_touched=True).values
     return Scene(
         plan=plan,
+        happened=event,
         before=before,
         after=after,
         change=after.like(change.astype(np.float32), "change", "m"),
         bodies=bodies,
-        mapped=slides.mapped(bodies, plan.grid, rng["mapping"]),
-        walked=slides.walked(covered, plan.grid),
-        people=settlers,
+        between=happened,
+        lakes=water,
+        decoys=decoy_table(happened.decoys, plan.grid),
+        mapped=slides.mapped(bodies, walked, plan.grid, rng["mapping"]),
+        walked=walked,
+        people=place.people,
         roads=edges,
         sites=sites,
-        layers=layers(plan, before, built, rng["layers"]),
-        shakemap=shaking.grid_xml(shaking.nodes(plan, source, rng["shaking"]), source, seed),
+        displaced=losses.displaced(place.people, pga_g, bodies.union_all(), rng["losses"], water=water.union_all()),
+        cuts=losses.cut_edges(edges, bodies, water),
+        tiny=tiny.instance(rng["tiny"]),
+        layers=layers(plan, form.gully, before, built, rng["layers"]),
+        motion=motion,
         surveyed=Raster(covered, plan.grid, "surveyed", "1"),
-        cloud=cloud,
-        cloud_class=cloud_class,
+        buildings=place.buildings,
+        plants=plants.planted(plan, edges, place.buildings, rng["plants"]),
+        wires=wires.strung(plan, edges, place.buildings, before),
+        registration=registration.drawn(rng["registration"]),
+        scan_seed=int(rng["scan"].integers(2**62)),
     )
 
 
-_STREAMS = ("layout", "relief", "people", "slides", "survey", "scan", "mapping", "shaking", "layers")
+_STREAMS = (
+    "layout", "relief", "people", "slides", "survey", "scan", "mapping", "shaking", "layers", "losses", "tiny", "plants",
+    "registration",
+)  # fmt: skip
 
 
 def _elevation(plan: Layout, values: NDArray[np.float64], name: str) -> Raster:
     return Raster(values.astype(np.float32), plan.grid, name, "m", HEIGHT)
-
-
-def _yard_radius_m(sites: geopandas.GeoDataFrame) -> NDArray[np.float64]:
-    return np.asarray(8.0 + np.sqrt(sites["indoor_area_m2"].to_numpy()) / 2)
-
-
-def _settled(
-    plan: Layout, ground: Raster, edges: geopandas.GeoDataFrame, sites: geopandas.GeoDataFrame, rng: np.random.Generator
-) -> tuple[geopandas.GeoDataFrame, list[people.Building]]:
-    """Households on gentle ground, away from roads, river and sites."""
-    smooth = ground.like(slope_tan(ground.values.astype(np.float64), plan.cell_m).astype(np.float32), "steepness", "1")
-    river = shapely.LineString(plan.river).buffer(plan.river_m / 2 + 4.0)
-    around_sites = sites.buffer(4.0 + _yard_radius_m(sites)).union_all()
-    return people.households(plan, smooth, shapely.union_all([edges.union_all(), river, around_sites]), rng)
-
-
-def _planted(plan: Layout, form: Relief, ground: Raster, clear: shapely.Geometry, rng: np.random.Generator) -> list[slides.Slide]:
-    flow = slides.flow_slide(plan, form.gully, rng)
-    clear = shapely.union_all([clear, slides.outline(flow.change.values != 0, plan.grid)])
-    return [flow, *slides.collapses(plan, ground.values.astype(np.float64), clear, rng)]

@@ -18,7 +18,16 @@ from hazardgeo import io, pipeline
 from hazardgeo.errors import InputError
 
 LIQUEFACTION_LAYERS = ("precipitation", "water_table", "distance_to_river", "distance_to_coast")
-HAZARD_INPUTS = ("shakemap", "bodies", "surveyed", "vs30", *LIQUEFACTION_LAYERS)
+HAZARD_INPUTS = (
+    "shakemap",
+    "shakemap_uncertainty",
+    "bodies",
+    "surveyed",
+    "vs30",
+    "lithology",
+    "saturation",
+    *LIQUEFACTION_LAYERS,
+)
 
 
 def safe(out: Path) -> dict[str, float]:
@@ -65,6 +74,8 @@ def test_no_hazard_input_taken_away_raises_what_is_safe(
     def change(document: dict[str, Any]) -> None:
         document["inputs"]["dem"] = str(demo[0] / "rasters" / "dem.tif")
         del document["inputs"][gone]
+        if gone == "shakemap":
+            del document["inputs"]["shakemap_uncertainty"]  # it belongs to it
 
     found = less(valley, tmp_path / "less", change)
     assert all(found[key] <= whole[key] + 1e-6 for key in whole), (whole, found)
