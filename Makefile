@@ -37,9 +37,11 @@ threading: $(VENV)/.tests
 	for layer in tbb omp workqueue; do NUMBA_THREADING_LAYER=$$layer HAZARDGEO_DATA="$(DATA)" $(PY) -m pytest -n 2 --dist loadfile \
 	tests/tiles tests/scan/test_scan_tiled.py tests/io/test_io_cloud_tiled.py tests/pipeline/test_large.py || exit 1; done
 
-# What size, cores and the engine cost; some 20 minutes and 30 GB of disk.
+# What size, cores and the engine cost, and the speed of single steps; some 30 minutes and 30 GB of disk.
 bench: $(VENV)/.tests
 	for what in overhead growth raster cloud; do HAZARDGEO_DATA="$(DATA)" $(PY) tests/bench/any_size.py $$what || exit 1; done
+	for what in ground.py "ground.py speed" "scan.py normals" "scan.py gridding" terrain.py terrain_flow.py; do \
+	HAZARDGEO_DATA="$(DATA)" $(PY) tests/bench/$$what || exit 1; done
 
 # Damages small files of every kind at random and reads them; another SEED damages others. Some 20 minutes.
 SEED ?= 1
