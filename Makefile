@@ -52,7 +52,7 @@ fuzz: $(VENV)/.tests
 # Kills runs at random moments, fills disks, takes rights away; another SEED kills at others.
 KILLS ?= 50
 chaos: $(VENV)/.tests
-	$(PY) -m pytest tests/chaos
+	$(PY) -m pytest tests/chaos -m ""
 	$(PY) tests/chaos/kills.py --kills $(KILLS) --seed $(SEED)
 
 example: demo

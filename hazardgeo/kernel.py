@@ -28,6 +28,11 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
         return numba.njit(nogil=True, error_model="numpy")(function)
 
 
+def threads() -> int:
+    """How many threads `in_bands` may use. Asking numba itself would start its own, which warn beside other libraries."""
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
 def in_bands(work: Callable[[int, int], R], rows: int, *, band_rows: int = BAND_ROWS) -> list[R]:
     """What `work(first, last)` returns for the bands of rows [first, last) that cover `rows`, from the first band on.
 
@@ -35,8 +40,7 @@ def in_bands(work: Callable[[int, int], R], rows: int, *, band_rows: int = BAND_
     write to its own rows only and give the same whatever the bands are.
     """
     bands = [(first, min(first + band_rows, rows)) for first in range(0, rows, band_rows)]
-    threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # get_num_threads() starts those of numba
-    workers = min(threads, len(bands))
+    workers = min(threads(), len(bands))
     if workers <= 1:
         return [work(*band) for band in bands]
     with ThreadPoolExecutor(workers) as pool:

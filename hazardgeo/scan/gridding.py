@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hazardgeo.grid import Grid
-from hazardgeo.kernel import in_bands, kernel
+from hazardgeo.kernel import in_bands, kernel, threads
 from hazardgeo.tiles.points import place_of
 
 Floats = NDArray[np.float64]
@@ -52,7 +51,7 @@ def extent(xyz: Floats) -> tuple[tuple[float, float, float, float], int]:
 
 def _by_rows(grid: Grid, work: Any) -> None:
     rows = grid.shape[0]
-    in_bands(work, rows, band_rows=max(1, -(-rows // min(numba.get_num_threads(), _MOST_BANDS))))
+    in_bands(work, rows, band_rows=max(1, -(-rows // min(threads(), _MOST_BANDS))))
 
 
 @kernel

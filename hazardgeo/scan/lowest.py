@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hazardgeo.grid import Grid
-from hazardgeo.kernel import in_bands, kernel
+from hazardgeo.kernel import in_bands, kernel, threads
 from hazardgeo.scan.gridding import Place
 from hazardgeo.tiles.points import cell_of, place_of
 
@@ -29,7 +28,7 @@ def lowest_of_cells(xyz: Floats, counts: Mask, grid: Grid) -> NDArray[np.float32
     in_bands(
         lambda first, last: _lowest_of_rows(xyz, counts, place_of(grid), height, point, out, first, last),
         rows,
-        band_rows=-(-rows // numba.get_num_threads()),  # each looks at all points
+        band_rows=-(-rows // threads()),  # each looks at all points
     )
     return out
 

@@ -335,6 +335,7 @@ def test_a_shakemap_opens_as_its_lines_say_or_is_refused_by_name(data_case: Case
     assert ("not an earthquake that happened" in shaking.source) == ("scenario" in name)
 
 
+@pytest.mark.slow
 def test_every_shelter_snapshot_opens_with_the_people_that_its_column_says(data_case: Case) -> None:
     snapshots = sorted((data_case("noto_nanao") / "history").glob("*.csv"))
     assert len(snapshots) == 117

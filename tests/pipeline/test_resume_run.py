@@ -127,6 +127,7 @@ def test_a_damaged_store_is_no_error(damage: Callable[[Path], None], again: Path
     assert {stage.status for stage in run_on(valley, again).stages} == {"reused"}
 
 
+@pytest.mark.slow
 def test_the_store_keeps_the_last_run_only(again: Path, valley: Path) -> None:
     def size() -> int:
         return sum(p.stat().st_size for p in (again / ".cache").rglob("*") if p.is_file())
@@ -174,6 +175,7 @@ def test_a_stage_that_was_skipped_says_so_again(demo: Demo, tmp_path: Path) -> N
     assert "done" not in statuses(second).values()
 
 
+@pytest.mark.slow
 def test_an_edited_function_is_another_version(demo: Demo, tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text('[inputs]\ndem = "dem.tif"\n', encoding="utf-8")
     shutil.copy(demo[0] / "rasters" / "dem.tif", tmp_path / "dem.tif")

@@ -40,6 +40,7 @@ def test_a_run_gives_the_same_bytes_again(small: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_whole_demo_gives_the_same_bytes_again(demo: Demo) -> None:
     found = pipeline.verify(demo[0] / "manifest.json")
     assert found.same, [line for line in found.lines if "same bytes" not in line]

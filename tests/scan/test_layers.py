@@ -32,13 +32,10 @@ def test_cells_hold_the_extremes_and_means_of_their_points(seed, cell_m, threads
     rng = np.random.default_rng(seed)
     cloud = cloud_of(np.round(rng.uniform(-9, 9, (200, 3)), 1))
     counts, grid = rng.random(200) < 0.8, grid_of(cloud, cell_m)
-    before = numba.get_num_threads()
-    try:
-        numba.set_num_threads(min(threads, before))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
         found = {how: gridded(cloud.xyz, cloud.xyz[:, 2], grid, how, counts) for how in ("lowest", "highest", "mean")}
         number = numbers(cloud.xyz, grid, counts)
-    finally:
-        numba.set_num_threads(before)
     cells: dict[tuple[int, int], list[float]] = {}
     north, west = math.floor(-grid.transform.f / cell_m + 0.5), math.floor(grid.transform.c / cell_m + 0.5)
     for (x, y, z), counted in zip(cloud.xyz.tolist(), counts, strict=True):

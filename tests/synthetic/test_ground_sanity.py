@@ -17,7 +17,8 @@ from hazardgeo.synthetic.relief import relief
 from hazardgeo.synthetic.settlement import settled
 from hazardgeo.synthetic.slides import bodies
 
-CASES = [*(("small", seed) for seed in range(1, 6)), pytest.param(("full", 2), marks=pytest.mark.slow)]
+_LATER = [("small", 3), ("small", 4), ("small", 5), ("full", 2)]
+CASES = [("small", 1), ("small", 2), *(pytest.param(case, marks=pytest.mark.slow) for case in _LATER)]
 
 
 @functools.lru_cache(maxsize=1)

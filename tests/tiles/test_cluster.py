@@ -218,6 +218,7 @@ def test_a_worker_that_does_not_see_the_files_is_refused_before_the_work(
         assert [p.name for p in (tmp_path / "here" / "sink").iterdir()] == ["work.key"]
 
 
+@pytest.mark.slow
 def test_workers_may_come_and_go_and_a_scheduler_that_ends_is_said() -> None:
     calls = (Call(f"t{i}", time.sleep, (0.05,)) for i in range(10_000))
     with scheduler() as (address, process), worker(address) as first:
@@ -245,6 +246,7 @@ def test_work_without_any_worker_left_ends_in_one_line(monkeypatch: pytest.Monke
             list(found)
 
 
+@pytest.mark.slow
 def test_a_later_worker_that_does_not_fit_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with scheduler() as (address, _), worker(address):
         wait_for_workers(address, 1)
@@ -256,6 +258,7 @@ def test_a_later_worker_that_does_not_fit_is_left_out(monkeypatch: pytest.Monkey
                 assert len(list(found)) == 59
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_work_at_once_and_leaves_nothing_pending(local: Any, keep: Keep, tmp_path: Path) -> None:
     code = (
         f"import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # also below a shell's &
