@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from hazardgeo.grid import Grid
 from hazardgeo.kernel import kernel
 from hazardgeo.raster import Raster, sample_xy
-from hazardgeo.synthetic.lines import Line
+from hazardgeo.synthetic.lines import Line, nearest_kernel
 
 Field = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -93,35 +93,12 @@ def benched(surface: Field, grid: Grid, roads: Sequence[Line], heights: Sequence
     level = np.zeros(grid.shape)
     east, north = grid.centres()
     for line, height in zip(roads, heights, strict=True):
-        _bench_kernel(line, height, east, north, grid.cell[0], REACH_M, nearest, level)
+        nearest_kernel(line, height, east, north, grid.cell[0], REACH_M, nearest, level)
     near = np.isfinite(nearest)
     beside = np.maximum(nearest[near] - BENCH_HALF_M, 0)
     result = surface.copy()
     result[near] = np.clip(surface[near], level[near] - _FILL_TAN * beside, level[near] + _CUT_TAN * beside)
     return result
-
-
-@kernel
-def _bench_kernel(line, height, east, north, cell, reach, nearest, level):  # type: ignore[no-untyped-def]
-    rows, cols = nearest.shape
-    for k in range(line.shape[0] - 1):
-        x0, y0 = line[k, 0], line[k, 1]
-        dx, dy = line[k + 1, 0] - x0, line[k + 1, 1] - y0
-        squared = dx * dx + dy * dy
-        if squared == 0.0:
-            continue
-        first_col = max(int((min(x0, x0 + dx) - reach - east[0]) / cell), 0)
-        last_col = min(int((max(x0, x0 + dx) + reach - east[0]) / cell) + 1, cols - 1)
-        first_row = max(int((north[0] - max(y0, y0 + dy) - reach) / cell), 0)
-        last_row = min(int((north[0] - min(y0, y0 + dy) + reach) / cell) + 1, rows - 1)
-        for row in range(first_row, last_row + 1):
-            for col in range(first_col, last_col + 1):
-                px, py = east[col] - x0, north[row] - y0
-                share = min(max((px * dx + py * dy) / squared, 0.0), 1.0)
-                d = math.sqrt((px - share * dx) ** 2 + (py - share * dy) ** 2)
-                if d <= reach and d < nearest[row, col]:
-                    nearest[row, col] = d
-                    level[row, col] = height[k] + share * (height[k + 1] - height[k])
 
 
 def dense(line: Line, *, step_m: float = 4.0) -> Line:

@@ -21,7 +21,8 @@ def around(line: Line, grid: Grid, *, reach_m: float) -> tuple[NDArray[np.float6
     east, north = grid.centres()
     distance = np.full(grid.shape, np.inf)
     along = np.full(grid.shape, np.nan)
-    _around_kernel(np.asarray(line, np.float64), east, north, grid.cell[0], reach_m, distance, along)
+    way = np.asarray(line, np.float64)
+    nearest_kernel(way, positions_m(way), east, north, grid.cell[0], reach_m, distance, along)
     return distance, along
 
 
@@ -57,14 +58,14 @@ def rounded_corners(line: Line, *, passes: int) -> Line:
 
 
 @kernel
-def _around_kernel(line, east, north, cell, reach, distance, along):  # type: ignore[no-untyped-def]
+def nearest_kernel(line, value, east, north, cell, reach, distance, found):  # type: ignore[no-untyped-def]
+    """Distance of cells to a line where that is less than in `distance`, and there the `value` of its vertices between them."""
     rows, cols = distance.shape
-    before = 0.0
     for k in range(line.shape[0] - 1):
         x0, y0 = line[k, 0], line[k, 1]
         dx, dy = line[k + 1, 0] - x0, line[k + 1, 1] - y0
-        length = math.sqrt(dx * dx + dy * dy)
-        if length == 0.0:
+        squared = dx * dx + dy * dy
+        if squared == 0.0:
             continue
         first_col = max(int((min(x0, x0 + dx) - reach - east[0]) / cell), 0)
         last_col = min(int((max(x0, x0 + dx) + reach - east[0]) / cell) + 1, cols - 1)
@@ -73,9 +74,8 @@ def _around_kernel(line, east, north, cell, reach, distance, along):  # type: ig
         for row in range(first_row, last_row + 1):
             for col in range(first_col, last_col + 1):
                 px, py = east[col] - x0, north[row] - y0
-                share = min(max((px * dx + py * dy) / (length * length), 0.0), 1.0)
+                share = min(max((px * dx + py * dy) / squared, 0.0), 1.0)
                 d = math.sqrt((px - share * dx) ** 2 + (py - share * dy) ** 2)
                 if d <= reach and d < distance[row, col]:
                     distance[row, col] = d
-                    along[row, col] = before + share * length
-        before += length
+                    found[row, col] = value[k] + share * (value[k + 1] - value[k])

@@ -16,7 +16,6 @@ import math
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import hills
+from told import say, timed
 
 from hazardgeo import io, pipeline, terrain, tiles
 from hazardgeo.io import RasterFile, RasterParts
@@ -169,17 +169,6 @@ def watched(work: Callable[[], Any]) -> tuple[float, float]:
     with PeakMemory() as memory:
         seconds = timed(work)
     return seconds, memory.megabytes
-
-
-def timed(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

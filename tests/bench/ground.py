@@ -24,6 +24,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).parent))
+from told import say
+
 from hazardgeo import io, scan
 from hazardgeo.cloud import PointCloud
 
@@ -122,11 +125,6 @@ def pdal_smrf(cloud: PointCloud) -> None:
 
 def figures(row: NDArray[np.float64]) -> str:
     return f"{row[0]:8.2f}{row[1]:9.2f}{row[2]:8.2f}{row[3]:8.1f}"
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).parent))
+from told import say
+
 from hazardgeo import io, scan
 from hazardgeo.cloud import PointCloud
 from hazardgeo.scan.points import cell_values, grid_of
@@ -124,11 +127,6 @@ def best(way: Callable[[], Any], repeat: int) -> float:
         way()
         times.append(time.perf_counter() - began)
     return min(times)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

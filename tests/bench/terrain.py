@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import hills
+from told import say, timed
 
 from hazardgeo import io, terrain
 from hazardgeo.raster import Raster
@@ -114,17 +114,6 @@ def from_file_to_file(dem: Raster, rounds: int) -> None:
             ways["gdaldem"] = lambda _: subprocess.run(call, check=True)
         for way, seconds in in_turn(ways, dem, rounds).items():
             say(f"{way:32} {seconds:7.3f}")
-
-
-def timed(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from terrain import ground, say, timed
+from terrain import ground
+from told import say, timed
 
 from hazardgeo import io
 from hazardgeo import terrain as shapes

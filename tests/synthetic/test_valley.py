@@ -78,6 +78,14 @@ def test_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path):
         assert first.geometry.geom_equals_exact(second.geometry, 0).all()
 
 
+@pytest.mark.slow
+def test_another_seed_gives_another_valley(after, tmp_path: Path):
+    other = io.read_raster(synthetic.valley(tmp_path, seed=SEED + 1).parent / "truth" / "dem_after.tif", unit="m")
+
+    assert np.abs(other.values - after.values).max() > 5.0
+    assert other.grid.same_as(after.grid)
+
+
 def test_scenario_names_inputs_that_exist_and_no_truth(folder: Path):
     scenario = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
 
