@@ -41,10 +41,11 @@ def info(clouds: tuple[str, ...], cell_m: float, crs: str | None, as_json: bool,
 @click.argument("points")
 @click.option("--column", help="The column with the heights. [default: the Z of the points]")
 @click.option("--plot", type=click.Path(path_type=Path), help="Save a map of the errors to this picture (.png, .pdf, .svg).")
+@click.option("--crs", help="The CRS of points whose file states none, such as EPSG:32648.")
 @_JSON
-def check(dtm: str, points: str, column: str | None, plot: Path | None, as_json: bool) -> None:
+def check(dtm: str, points: str, column: str | None, plot: Path | None, crs: str | None, as_json: bool) -> None:
     """The statistics, as a table or with --json."""
-    found = pipeline.check_dtm(dtm, points, column=column)
+    found = pipeline.check_dtm(dtm, points, column=column, crs=crs)
     if plot is not None:
         found.plot().figure.savefig(plot, dpi=150)  # type: ignore[union-attr]
     if not as_json:

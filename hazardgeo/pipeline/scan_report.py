@@ -37,7 +37,13 @@ def cloud_report(
             return scan.report_of(source, work_folder=parts, cell_m=cell_m, **job)
 
 
-def check_dtm(dtm: str | Path, points: str | Path, *, column: str | None = None, height: Height | None = None) -> scan.Accuracy:
-    """The `scan.accuracy` of a terrain model in a file at the check points in another, which are projected to its CRS."""
+def check_dtm(
+    dtm: str | Path, points: str | Path, *, column: str | None = None, crs: str | None = None, height: Height | None = None
+) -> scan.Accuracy:
+    """The `scan.accuracy` of a terrain model in a file at the check points in another, which are projected to its CRS.
+
+    `crs` is that of points whose file states none.
+    """
     terrain = io.read_raster(dtm, unit="m")
-    return scan.accuracy(terrain, io.read_vector(points, crs=terrain.grid.crs), column=column, height=height)
+    known = io.read_vector(points, source_crs=crs, crs=terrain.grid.crs)
+    return scan.accuracy(terrain, known, column=column, height=height)

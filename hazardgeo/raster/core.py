@@ -86,7 +86,8 @@ class Raster:
     def require(self, *, unit: str) -> None:
         """Raise InputError unless the raster has this unit."""
         if self.unit != unit:
-            raise InputError(f"raster {self.name!r} is in {self.unit or 'no unit'!r}, but {unit!r} is needed.")
+            stated = "" if self.unit else f"; if it is in {unit}, say so where it is read (unit={unit!r}, or --unit {unit})"
+            raise InputError(f"raster {self.name!r} is in {self.unit or 'no unit'!r}, but {unit!r} is needed{stated}.")
 
     def require_same(self, other: Raster) -> None:
         """Raise GridMismatchError unless both lie on the same grid, HeightError unless their heights agree."""

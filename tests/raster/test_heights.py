@@ -62,6 +62,8 @@ def test_what_is_no_elevation_is_refused() -> None:
         raster.to_height(dem(None), BALTIC)
     with pytest.raises(InputError, match="'m' is needed"):
         raster.to_height(dem(BALTIC).like(dem(BALTIC).values, "slope", "deg"), CASPIAN)
+    with pytest.raises(InputError, match="unit='m', or --unit m"):
+        raster.to_height(dem(BALTIC).like(dem(BALTIC).values, "elevation", ""), CASPIAN)
     with pytest.raises(HeightError, match="number of metres"):
         raster.to_height(dem(BALTIC), CASPIAN, offset_m=float("nan"))
 

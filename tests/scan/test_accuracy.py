@@ -130,6 +130,11 @@ def test_check_and_info_on_the_command_line(tmp_path: Path, slope) -> None:
     told = json.loads(said.stdout)
     assert (told["height"]["n"], told["east"]["rmse_m"]) == (25, None)
     assert (tmp_path / "plot.png").stat().st_size > 1000
+    table = ["E,N,h", *(f"{east + 500_000},3999995,{2 * east - 0.25}" for east in x)]
+    (tmp_path / "points.csv").write_text("\n".join(table), encoding="utf-8")
+    options[3] = str(tmp_path / "points.csv")
+    said = CliRunner().invoke(cli.group, [*options, "--crs", str(slope.grid.crs)], standalone_mode=False)
+    assert "RMSE 0.250 m, bias +0.250 m" in said.output, said.exception
 
 
 def test_info_by_tiles_is_that_in_memory(data_case) -> None:

@@ -112,18 +112,14 @@ def test_rotating_by_a_quarter_turn_rotates_the_normals():
     np.testing.assert_array_equal(there.neighbours, here.neighbours)
 
 
-def test_neither_the_order_of_points_nor_threads_nor_what_lies_beyond_the_radius_change_a_bit():
+def test_neither_the_order_of_points_nor_threads_nor_what_lies_beyond_the_radius_change_a_bit(monkeypatch):
     xyz = rough_hills(np.random.default_rng(7), 1500)
     turn = np.random.default_rng(8).permutation(len(xyz))
     whole = scan.normals(PointCloud(xyz, 32648), radius_m=0.9)
     mixed = scan.normals(PointCloud(xyz[turn], 32648), radius_m=0.9)
     np.testing.assert_array_equal(mixed.normal, whole.normal[turn])
-    threads = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        alone = scan.normals(PointCloud(xyz, 32648), radius_m=0.9)
-    finally:
-        numba.set_num_threads(threads)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 1)
+    alone = scan.normals(PointCloud(xyz, 32648), radius_m=0.9)
     np.testing.assert_array_equal(alone.roughness_m, whole.roughness_m)
     west = xyz[:, 0] < ORIGIN[0] + 6
     part = scan.normals(PointCloud(xyz[west], 32648), radius_m=0.9)

@@ -22,8 +22,8 @@ _LATITUDE = (
 _LONGITUDE_ENDS, _LATITUDE_ENDS = ("经度", "經度", "経度"), ("纬度", "緯度")
 _X = ("x", "coord_x", "point_x", "xcoord", "x_coord", "x坐标", "x座標", "x坐標")
 _Y = ("y", "coord_y", "point_y", "ycoord", "y_coord", "y坐标", "y座標", "y坐標")
-_EAST = ("east", "easting", "东坐标", "横坐标", "東坐標", "橫坐標", "东向坐标")
-_NORTH = ("north", "northing", "北坐标", "纵坐标", "北坐標", "縱坐標", "北向坐标")
+_EAST = ("east", "easting", "e", "东坐标", "横坐标", "東坐標", "橫坐標", "东向坐标")
+_NORTH = ("north", "northing", "n", "北坐标", "纵坐标", "北坐標", "縱坐標", "北向坐标")
 _BOTH = (
     "坐标", "经纬度", "經緯度", "経緯度", "緯度経度", "地理坐标", "gps坐标", "位置坐标", "坐标位置", "经纬度坐标", "gps",
     "coordinates", "coordinate", "coords", "coord", "latlon", "lat_lon", "latlng", "lat_lng", "lonlat", "lon_lat", "lat,lon",
