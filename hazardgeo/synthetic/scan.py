@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hazardgeo.cloud import PointCloud
+from hazardgeo.kernel import in_bands
 from hazardgeo.raster import Raster
 from hazardgeo.synthetic import echoes, flight
 from hazardgeo.synthetic.layout import HEIGHT, Layout
@@ -83,7 +84,7 @@ def flown(plan: Layout, view: View) -> Survey:
 
     The same view gives the same points; each pulse draws from its own number, so parts do not depend on each other.
     """
-    parts = list(_cast(plan, view))
+    parts = _cast(plan, view)
     attributes: dict[str, NDArray[np.generic]] = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("intensity", "return_number", "number_of_returns", "scan_angle_deg", "point_source_id", "gps_time")
@@ -106,22 +107,29 @@ class _Part(NamedTuple):
     gps_time: Field
 
 
-def _cast(plan: Layout, view: View) -> Iterator[_Part]:
+def _cast(plan: Layout, view: View) -> list[_Part]:
     rng = np.random.default_rng(view.seed)
     device = flight.instrument(plan, swinging=view.registration is None)
     start_s = (view.taken - _GPS_START).total_seconds() + _LEAP_S - _ADJUSTED_S
     legs = flight.strips(plan, view.ground, device, start_s, rng)
     field = surface(view.ground)
     seed = int(rng.integers(2**62))
-    for strip in legs:
-        pulses = strip.sine.shape[1]
-        step = max(_PART_PULSES // pulses, 1)
-        room = echoes.empty(min(step, strip.scan_lines) * pulses * echoes.MOST_RETURNS)
-        for first in range(0, strip.scan_lines, step):
-            last = min(first + step, strip.scan_lines)
-            filled = echoes.flown_over(strip, first, last, field, view.objects, view.cover, seed, room)
-            if filled:
-                yield _part(room, filled, strip.number, view.registration)
+    jobs = [(strip, first, last) for strip in legs for first, last in _runs(strip)]
+
+    def cast(job: int, _: int) -> _Part | None:
+        strip, first, last = jobs[job]
+        room = echoes.empty((last - first) * strip.sine.shape[1] * echoes.MOST_RETURNS)
+        filled = echoes.flown_over(strip, first, last, field, view.objects, view.cover, seed, room)
+        return _part(room, filled, strip.number, view.registration) if filled else None
+
+    return [part for part in in_bands(cast, len(jobs), band_rows=1) if part is not None]
+
+
+def _runs(strip: flight.Strip) -> Iterator[tuple[int, int]]:
+    """The scan lines of a strip in runs of half a million pulses or so, from the first to before the last."""
+    step = max(_PART_PULSES // strip.sine.shape[1], 1)
+    for first in range(0, strip.scan_lines, step):
+        yield first, min(first + step, strip.scan_lines)
 
 
 def _part(room: echoes.Points, filled: int, number: int, moved: Registration | None) -> _Part:

@@ -61,7 +61,8 @@ def valley(out: Path, *, seed: int, size: Size = "small", event: bool = True) ->
         _make_folder(folder / part)
     s = scene(seed, size, event=event)
     note = {"synthetic": f"hazardgeo demo valley, seed {seed}"}
-    _write_scans(s, folder)
+    for epoch in views.EPOCHS:
+        _write_scan(s, epoch, folder)  # one at a time: the points of both would fill the memory
     for epoch in mosaic.EPOCHS:
         mosaic.write(mosaic.seen(s, epoch), folder / "inputs" / f"ortho_{epoch}.tif", note)
     _write_inputs(s, folder / "inputs", note, seed)
@@ -78,13 +79,12 @@ def _make_folder(folder: Path) -> None:
         raise FormatError(f"cannot make the folder {folder}: {error.strerror}; choose another place.") from None
 
 
-def _write_scans(s: Scene, folder: Path) -> None:
-    """Both epochs, one after the other: the cloud for all to read, the class of each of its points as truth."""
-    for epoch in views.EPOCHS:
-        survey = scan.flown(s.plan, views.view(s, epoch))
-        io.write_cloud(survey.cloud, folder / "inputs" / f"scan_{epoch}.laz")
-        with atomic(folder / "truth" / f"scan_{epoch}_class.npy") as path:
-            np.save(path, survey.kinds)
+def _write_scan(s: Scene, epoch: str, folder: Path) -> None:
+    """The cloud of an epoch for all to read, the class of each of its points as truth."""
+    survey = scan.flown(s.plan, views.view(s, epoch))
+    io.write_cloud(survey.cloud, folder / "inputs" / f"scan_{epoch}.laz")
+    with atomic(folder / "truth" / f"scan_{epoch}_class.npy") as path:
+        np.save(path, survey.kinds)
 
 
 def _write_inputs(s: Scene, folder: Path, note: dict[str, str], seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from rasterio.windows import Window
 from hazardgeo.errors import FormatError
 from hazardgeo.grid import Grid
 from hazardgeo.io import files
+from hazardgeo.kernel import threads
 
 BLOCK_PX = 1024
 _TILE_PX = 512
@@ -31,17 +33,17 @@ def write_image(draw: Draw, grid: Grid, path: str | Path, *, tags: dict[str, str
     """Write a picture as GeoTIFF with tiles and overviews: red, green, blue and alpha, lossless.
 
     `draw(rows, cols)` gives the pixels of a block of the grid, (4, rows, columns), 0 to 255; it is asked for blocks of at
-    most 1024 x 1024, one after the other, in another thread. The same picture gives the same bytes (ZSTD). The file appears
-    whole or not at all. Raises FormatError where it cannot be written.
+    most 1024 x 1024, in several threads at once. The same picture gives the same bytes (ZSTD), with any number of threads.
+    The file appears whole or not at all. Raises FormatError where it cannot be written.
     """
     target = files.require_suffix(path, (".tif", ".tiff"))
     with files.atomic(target) as temporary:
         try:
-            with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB, PREDICTOR_OVERVIEW=2):
+            with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB, PREDICTOR_OVERVIEW=2, GDAL_NUM_THREADS=threads()):
                 with rasterio.open(temporary, "w", **_profile(grid)) as dataset:
                     dataset.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
                     dataset.update_tags(**tags)
-                    for window, pixels in _one_ahead(draw, _blocks(grid)):
+                    for window, pixels in _ahead(draw, _blocks(grid)):
                         dataset.write(pixels, window=Window.from_slices(*window))
                 with rasterio.open(temporary, "r+") as dataset:
                     dataset.build_overviews(_factors(max(grid.shape)), Resampling.average)
@@ -56,14 +58,14 @@ def _blocks(grid: Grid) -> list[Block]:
     return [(slice(t, min(t + BLOCK_PX, height)), slice(x, min(x + BLOCK_PX, width))) for t in tops for x in lefts]
 
 
-def _one_ahead(draw: Draw, blocks: list[Block]) -> Iterator[tuple[Block, NDArray[np.uint8]]]:
-    """The blocks with their pixels, the next one being drawn while one is written."""
-    with ThreadPoolExecutor(1) as other:
-        waiting = other.submit(draw, *blocks[0])
+def _ahead(draw: Draw, blocks: list[Block]) -> Iterator[tuple[Block, NDArray[np.uint8]]]:
+    """The blocks with their pixels, in order; the next ones are drawn while one is written."""
+    with ThreadPoolExecutor(threads()) as pool:
+        waiting = deque(pool.submit(draw, *block) for block in blocks[: threads()])
         for k, block in enumerate(blocks):
-            pixels = waiting.result()
-            if k + 1 < len(blocks):
-                waiting = other.submit(draw, *blocks[k + 1])
+            pixels = waiting.popleft().result()
+            if k + threads() < len(blocks):
+                waiting.append(pool.submit(draw, *blocks[k + threads()]))
             yield block, pixels
 
 
@@ -85,7 +87,6 @@ def _profile(grid: Grid) -> dict[str, Any]:
         "compress": "ZSTD",
         "zstd_level": 1,
         "predictor": 2,
-        "num_threads": 1,
         "bigtiff": "IF_SAFER",
     }
 
