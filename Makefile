@@ -70,9 +70,9 @@ $(VENV)/.package: $(VENV)/bin/python pyproject.toml
 	$(PY) -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.tests: $(VENV)/.package
+$(VENV)/.tests: $(VENV)/bin/python pyproject.toml
 	$(PY) -m pip install --quiet --editable ".[test,notebook,e57]"
-	touch $@
+	touch $(VENV)/.package $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info maps/demo maps/demo-full

@@ -24,6 +24,43 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A folder of the session by its name, filled by a function in the first process that asks for it; the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder_of(name: str, make: Callable[[Path], object]) -> Path:
+        folder = base / name
+        made, failed = folder.with_suffix(".made"), folder.with_suffix(".failed")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            until = time.monotonic() + 600
+            while not made.exists():
+                assert not failed.exists(), f"{name} could not be made"
+                assert time.monotonic() < until, f"{name} was not made within ten minutes"
+                time.sleep(0.2)
+            return folder
+        try:
+            make(folder)
+        except BaseException:
+            failed.touch()
+            raise
+        made.touch()
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def valley(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The scenario file of a small demo valley."""
+    from hazardgeo import synthetic
+
+    return once("valley", lambda folder: synthetic.valley(folder, seed=1, size="small")) / "scenario.toml"
+
+
 @pytest.fixture
 def data_case() -> Callable[[str], Path]:
     """The folder of one case of real data; skips the test where it is not there."""

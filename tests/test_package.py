@@ -39,10 +39,10 @@ def test_the_notebook_example_of_the_readme_is_typed(tmp_path: Path) -> None:
     assert blocks
     script = tmp_path / "readme.py"
     script.write_text("\n".join(blocks) + "\nreveal_type(slope)\n", encoding="utf-8")
-    options = ["--strict", "--no-incremental", "--config-file", str(ROOT / "pyproject.toml")]
+    options = ["--strict", "--config-file", str(ROOT / "pyproject.toml")]
     command = [sys.executable, "-m", "mypy", *options, str(script)]
     where = {**os.environ, "MYPYPATH": str(ROOT)}
-    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=where, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=where, check=False)
     assert 'Revealed type is "hazardgeo.raster.core.Raster"' in run.stdout, run.stdout
     assert run.returncode == 0, run.stdout
 

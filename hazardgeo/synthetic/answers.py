@@ -10,11 +10,12 @@ import pandas as pd
 import shapely
 
 from hazardgeo.raster import sample
-from hazardgeo.synthetic import losses, tiny
-from hazardgeo.synthetic.dam import LAKE_ASSUMPTION
-from hazardgeo.synthetic.hamlets import PLATFORM
+from hazardgeo.synthetic import tiny
+from hazardgeo.synthetic.events.dam import LAKE_ASSUMPTION
+from hazardgeo.synthetic.events.slides import ASSUMPTION, COLLAPSE_BULKING, FLOW_BULKING
+from hazardgeo.synthetic.places import losses
+from hazardgeo.synthetic.places.hamlets import PLATFORM
 from hazardgeo.synthetic.scene import Scene
-from hazardgeo.synthetic.slides import ASSUMPTION, COLLAPSE_BULKING, FLOW_BULKING
 
 
 def answers(s: Scene) -> dict[str, Any]:

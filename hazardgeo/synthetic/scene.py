@@ -12,13 +12,16 @@ import shapely
 from numpy.typing import NDArray
 
 from hazardgeo.raster import Raster, rasterize
-from hazardgeo.synthetic import between, losses, people, plants, registration, scan, shaking, slides, tiny, wires
-from hazardgeo.synthetic.dam import lakes
-from hazardgeo.synthetic.decoys import decoy_table
-from hazardgeo.synthetic.layers import layers
+from hazardgeo.synthetic import tiny
+from hazardgeo.synthetic.events import between, shaking, slides
+from hazardgeo.synthetic.events.dam import lakes
+from hazardgeo.synthetic.events.decoys import decoy_table
+from hazardgeo.synthetic.ground.layers import layers
+from hazardgeo.synthetic.ground.relief import relief
 from hazardgeo.synthetic.layout import HEIGHT, Layout, Size, layout
-from hazardgeo.synthetic.relief import relief
-from hazardgeo.synthetic.settlement import settled
+from hazardgeo.synthetic.places import losses, people, plants, wires
+from hazardgeo.synthetic.places.settlement import settled
+from hazardgeo.synthetic.scans import registration, scan
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from scipy import ndimage
 from hazardgeo import io, scan, shelter
 from hazardgeo.errors import FormatError
 from hazardgeo.raster import Raster, rasterize, sample_xy
-from hazardgeo.synthetic.registration import Registration, from_answer
+from hazardgeo.synthetic.scans.registration import Registration, from_answer
 from hazardgeo.synthetic.tiny import minutes_or_inf
 
 Mask = NDArray[np.bool_]

@@ -16,9 +16,12 @@ from hazardgeo import io
 from hazardgeo.errors import ConfigError, FormatError
 from hazardgeo.io.files import atomic
 from hazardgeo.raster import Raster
-from hazardgeo.synthetic import mosaic, registers, scan, shakemap, shaking, views
 from hazardgeo.synthetic.answers import answers
+from hazardgeo.synthetic.events import shakemap, shaking
 from hazardgeo.synthetic.layout import CRS, Size
+from hazardgeo.synthetic.pictures import mosaic
+from hazardgeo.synthetic.places import registers
+from hazardgeo.synthetic.scans import scan, views
 from hazardgeo.synthetic.scene import Scene, scene
 
 NOTICE = "Synthetic data of the hazardgeo demo valley: not a real place, not a real earthquake."

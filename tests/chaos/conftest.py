@@ -1,4 +1,4 @@
-"""The demo valley, made and run once for the tests of what can go wrong around a run."""
+"""The demo valley, run once for the tests of what can go wrong around a run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hazardgeo import pipeline, synthetic
+from hazardgeo import pipeline
 from hazardgeo.pipeline import Manifest
-
-
-@pytest.fixture(scope="session")
-def valley(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scenario file of a small valley."""
-    return synthetic.valley(tmp_path_factory.mktemp("valley"), seed=1, size="small")
 
 
 @pytest.fixture(scope="session")

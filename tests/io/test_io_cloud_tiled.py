@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +97,22 @@ def test_a_point_on_an_edge_lies_in_the_cell_to_the_south_east() -> None:
     np.testing.assert_array_equal(cols, [0, 3, 2])
 
 
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool(2) as pool:
+        yield pool
+
+
 @pytest.mark.usefixtures("small_runs")
 @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tile_cells=st.integers(3, 90), jobs=st.sampled_from([1, 1, 2]))
 def test_gridding_by_tiles_equals_gridding_the_whole(
-    tmp_path_factory: pytest.TempPathFactory, tile_cells: int, jobs: int
+    tmp_path_factory: pytest.TempPathFactory, pool: Pool, tile_cells: int, jobs: int
 ) -> None:
     folder = tmp_path_factory.mktemp("cloud")
     write_cloud(a_cloud(), folder / "in.laz")
     cloud = read_cloud(folder / "in.laz")
-    executor = Pool(2) if jobs == 2 else None
+    executor = pool if jobs == 2 else None
     with cloud_source(folder / "in.laz", work_folder=folder / "work", executor=executor) as source:
         assert source.points == len(cloud)
         assert source.bounds == cloud.bounds

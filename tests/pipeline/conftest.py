@@ -1,23 +1,24 @@
-"""The demo valley, made and run once for all tests of the whole line."""
+"""The demo valley, run once for all tests of the whole line."""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hazardgeo import pipeline, synthetic
+from hazardgeo import pipeline
 from hazardgeo.pipeline import Manifest
 
 
 @pytest.fixture(scope="session")
-def valley(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scenario file of a small valley."""
-    return synthetic.valley(tmp_path_factory.mktemp("valley"), seed=1, size="small")
-
-
-@pytest.fixture(scope="session")
-def demo(valley: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+def demo(valley: Path, once: Callable[[str, Callable[[Path], object]], Path]) -> tuple[Path, Manifest]:
     """The results of the valley: their folder and the manifest."""
-    out = tmp_path_factory.mktemp("results")
-    return out, pipeline.run(valley, out=out)
+
+    def run(folder: Path) -> None:
+        manifest = pipeline.run(valley, out=folder / "results")
+        (folder / "manifest.pickle").write_bytes(pickle.dumps(manifest))
+
+    folder = once("demo", run)
+    return folder / "results", pickle.loads((folder / "manifest.pickle").read_bytes())

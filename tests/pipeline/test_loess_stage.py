@@ -22,7 +22,7 @@ from hazardgeo.pipeline.stages.hazard import hazard, loess
 from hazardgeo.pipeline.stages.report import not_assessed
 from hazardgeo.raster import Raster, rasterize
 from hazardgeo.scenario import InputFile, Scenario
-from hazardgeo.synthetic import shakemap
+from hazardgeo.synthetic.events import shakemap
 from hazardgeo.synthetic.scene import Scene, scene
 
 UTM48 = 32648

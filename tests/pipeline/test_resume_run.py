@@ -30,6 +30,22 @@ from hazardgeo.tiles import code
 Demo = tuple[Path, Manifest]
 
 
+@pytest.fixture(scope="module")
+def valley(valley: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scenario of the valley with a coarse terrain: it is run many times."""
+    coarse = tmp_path_factory.mktemp("coarse") / "scenario.toml"
+    (coarse.parent / "inputs").symlink_to(valley.parent / "inputs", target_is_directory=True)
+    coarse.write_text(valley.read_text(encoding="utf-8").replace("cell_m = 2.0", "cell_m = 5.0"), encoding="utf-8")
+    return coarse
+
+
+@pytest.fixture(scope="module")
+def demo(valley: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The results of that scenario: their folder and the manifest."""
+    out = tmp_path_factory.mktemp("results")
+    return out, pipeline.run(valley, out=out)
+
+
 @pytest.fixture
 def again(demo: Demo, tmp_path: Path) -> Path:
     """A copy of the results of the valley, to run in once more."""

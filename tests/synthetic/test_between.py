@@ -6,12 +6,12 @@ import pytest
 import shapely
 
 from hazardgeo.raster import rasterize, sample_xy
-from hazardgeo.synthetic import between
-from hazardgeo.synthetic.collapses import STEEP_TAN, areas_m2
+from hazardgeo.synthetic.events import between
+from hazardgeo.synthetic.events.collapses import STEEP_TAN, areas_m2
+from hazardgeo.synthetic.events.slides import Slide, bodies, mapped, outline
+from hazardgeo.synthetic.ground.relief import relief
 from hazardgeo.synthetic.layout import layout
-from hazardgeo.synthetic.relief import relief
-from hazardgeo.synthetic.settlement import settled
-from hazardgeo.synthetic.slides import Slide, bodies, mapped, outline
+from hazardgeo.synthetic.places.settlement import settled
 
 SEEDS = (3, 11)
 

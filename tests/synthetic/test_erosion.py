@@ -1,6 +1,6 @@
 import numpy as np
 
-from hazardgeo.synthetic.erosion import eroded, silted
+from hazardgeo.synthetic.ground.erosion import eroded, silted
 
 
 def _ramp(rows: int = 30, cols: int = 20) -> np.ndarray:

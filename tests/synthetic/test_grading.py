@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hazardgeo.raster import Raster
-from hazardgeo.synthetic import grading
+from hazardgeo.synthetic.places import grading
 
 
 def _lattice(make_raster, rng: np.random.Generator) -> Raster:

@@ -9,13 +9,14 @@ import pytest
 import shapely
 
 from hazardgeo.raster import Raster, sample_xy
-from hazardgeo.synthetic import between, losses, people, roads
-from hazardgeo.synthetic.dam import lakes
-from hazardgeo.synthetic.flow import path as flow_path
+from hazardgeo.synthetic.events import between
+from hazardgeo.synthetic.events.dam import lakes
+from hazardgeo.synthetic.events.flow import path as flow_path
+from hazardgeo.synthetic.events.slides import bodies
+from hazardgeo.synthetic.ground.relief import relief
 from hazardgeo.synthetic.layout import layout
-from hazardgeo.synthetic.relief import relief
-from hazardgeo.synthetic.settlement import settled
-from hazardgeo.synthetic.slides import bodies
+from hazardgeo.synthetic.places import losses, people, roads
+from hazardgeo.synthetic.places.settlement import settled
 
 _LATER = [("small", 3), ("small", 4), ("small", 5), ("full", 2)]
 CASES = [("small", 1), ("small", 2), *(pytest.param(case, marks=pytest.mark.slow) for case in _LATER)]

@@ -4,7 +4,7 @@ import pytest
 import shapely
 
 from hazardgeo.raster import Raster
-from hazardgeo.synthetic import losses
+from hazardgeo.synthetic.places import losses
 
 CRS = "EPSG:32648"
 X, Y = 500_000.0, 3_999_000.0

@@ -10,10 +10,11 @@ import shapely
 
 from hazardgeo import io
 from hazardgeo.raster import rasterize
-from hazardgeo.synthetic import mosaic, people, plants, things
-from hazardgeo.synthetic.people import Building
+from hazardgeo.synthetic.pictures import mosaic, things
+from hazardgeo.synthetic.pictures.shade import Sun
+from hazardgeo.synthetic.places import people, plants
+from hazardgeo.synthetic.places.people import Building
 from hazardgeo.synthetic.scene import Scene, scene
-from hazardgeo.synthetic.shade import Sun
 
 SEED = 3
 PX = 0.2

@@ -8,8 +8,8 @@ import shapely
 
 from hazardgeo import io
 from hazardgeo.errors import HazardGeoWarning
-from hazardgeo.synthetic import registers, shelters
 from hazardgeo.synthetic.layout import layout
+from hazardgeo.synthetic.places import registers, shelters
 
 CHECKED = ["capacity_people", "indoor_area_m2", "heated_area_m2", "outdoor_area_m2", "toilets", "water_l_day"]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazardgeo.synthetic.registration import Registration, drawn, from_answer
+from hazardgeo.synthetic.scans.registration import Registration, drawn, from_answer
 
 CENTRE = (300_900.0, 3_952_900.0, 1850.0)
 

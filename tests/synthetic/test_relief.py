@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hazardgeo.raster import Raster
-from hazardgeo.synthetic.channels import along_line, carved
+from hazardgeo.synthetic.ground.channels import along_line, carved
+from hazardgeo.synthetic.ground.relief import relief
 from hazardgeo.synthetic.layout import layout
-from hazardgeo.synthetic.relief import relief
 from hazardgeo.terrain import fill
 
 SEEDS = (1, 2, 3, 4, 5, 11)

@@ -6,7 +6,7 @@ import pytest
 from hazardgeo import io
 from hazardgeo.event import scenario_shaking
 from hazardgeo.raster import Raster
-from hazardgeo.synthetic import residuals, shakemap, shaking
+from hazardgeo.synthetic.events import residuals, shakemap, shaking
 from hazardgeo.synthetic.layout import layout
 
 

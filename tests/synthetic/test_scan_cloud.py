@@ -6,9 +6,11 @@ import shapely
 from scipy.spatial import cKDTree
 
 from hazardgeo.raster import sample_xy
-from hazardgeo.synthetic import between, echoes, plants, scan, views
-from hazardgeo.synthetic.echoes import GROUND, HIGH_NOISE, LOW_NOISE, SHRUBS, SNOW, WATER
-from hazardgeo.synthetic.objects import BRIDGE, BUILDING, POLE, TREES, VEHICLE, WIRE
+from hazardgeo.synthetic.events import between
+from hazardgeo.synthetic.places import plants
+from hazardgeo.synthetic.scans import echoes, scan, views
+from hazardgeo.synthetic.scans.echoes import GROUND, HIGH_NOISE, LOW_NOISE, SHRUBS, SNOW, WATER
+from hazardgeo.synthetic.scans.objects import BRIDGE, BUILDING, POLE, TREES, VEHICLE, WIRE
 from hazardgeo.synthetic.scene import scene
 
 SEED = 11

