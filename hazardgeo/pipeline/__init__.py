@@ -2,6 +2,7 @@
 
 from hazardgeo.pipeline.check import check
 from hazardgeo.pipeline.large import ground, surface
+from hazardgeo.pipeline.large_flow import catchment, flow, height_above_drainage, longest_flow_path, streams, wetness
 from hazardgeo.pipeline.large_terrain import aspect, fill, flow_accumulation, flow_direction, hillshade, shape, slope
 from hazardgeo.pipeline.manifest import FileRecord, Manifest, StageRecord
 from hazardgeo.pipeline.propose import propose
@@ -17,19 +18,25 @@ __all__ = [
     "StageRecord",
     "Verification",
     "aspect",
+    "catchment",
     "check",
     "check_dtm",
     "cloud_report",
     "fill",
+    "flow",
     "flow_accumulation",
     "flow_direction",
     "ground",
+    "height_above_drainage",
     "hillshade",
+    "longest_flow_path",
     "propose",
     "read_scenario",
     "run",
     "shape",
     "slope",
+    "streams",
     "surface",
     "verify",
+    "wetness",
 ]

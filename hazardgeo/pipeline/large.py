@@ -50,7 +50,7 @@ def ground(  # noqa: PLR0913 - all are options of the filter, named
     options = {"slope": slope, "window_m": window_m, "threshold_m": threshold_m, "scalar": scalar}
     options |= {"max_gap_m": max_gap_m, "max_cover_m": max_cover_m}
     scan.require_ground_options(cell_m=cell_m, **options)
-    folder = _folder(out)
+    folder = folder_of(out)
     made = {"cloud": folder / "ground.laz", "dtm": folder / "dtm.tif", "dsm": folder / "dsm.tif"}
     sinks = scan.GroundSinks(io.CloudParts(made["cloud"]), io.RasterParts(made["dtm"]), io.RasterParts(made["dsm"]))
     job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report}
@@ -84,7 +84,7 @@ def surface(
     return target
 
 
-def _folder(out: str | Path) -> Path:
+def folder_of(out: str | Path) -> Path:
     """The folder, made where it is not there, by its whole path: workers start in folders of their own."""
     if files.is_address(out):
         raise FormatError(f"{out} is an address; results are written to folders: name one here, or one that is shared.")
@@ -99,7 +99,7 @@ def _folder(out: str | Path) -> Path:
 def target_of(out: str | Path) -> Path:
     """Where a raster is written; its folder is made."""
     target = files.require_suffix(out, (".tif", ".tiff"))
-    _folder(out if files.is_address(out) else target.parent)
+    folder_of(out if files.is_address(out) else target.parent)
     return target.absolute()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hazardgeo.grid import Grid
 from hazardgeo.kernel import in_bands, kernel
 from hazardgeo.raster import Raster
 from hazardgeo.raster.elevation import heights, require_possible
@@ -30,7 +31,7 @@ def fill(dem: Raster) -> Raster:
     (2014), doi 10.1016/j.cageo.2013.04.024. Raises InputError unless the raster is an elevation in m, and CrsError
     unless the grid is metric.
     """
-    return replace(dem, values=filled_surface(known_surface(dem, "fill")), name="filled", tags={"method": FLOOD})
+    return filled_raster(dem, filled_surface(known_surface(dem, "fill")))
 
 
 def flow_direction(dem: Raster) -> Raster:
@@ -43,8 +44,7 @@ def flow_direction(dem: Raster) -> Raster:
     at the edge or beside an unknown cell with no lower neighbour. 255 is unknown. Errors are those of `fill`.
     """
     z = known_surface(dem, "flow_direction")
-    found = codes(ways_down(filled_surface(z), *dem.grid.cell_m), np.isnan(z))
-    return Raster(found, dem.grid, "flow_direction", "", classes=DIRECTIONS, tags={"method": D8})
+    return direction_raster(codes(ways_down(filled_surface(z), *dem.grid.cell_m), np.isnan(z)), dem.grid)
 
 
 def flow_accumulation(dem: Raster, *, routing: Routing = "d8", exponent: float = EXPONENT) -> Raster:
@@ -90,14 +90,9 @@ def wetness(dem: Raster, *, routing: Routing = "d8", scale_m: float | None = Non
     """
     _routing.require_routing(routing, exponent)
     z = surface(dem, "wetness", scale_m=scale_m)
-    index = steepness(dem, z)
-    width, height = dem.grid.cell_m
-    gathered = _gathered(z, ~np.isnan(z), (width, height), routing, exponent)
-    cell_width = width * height / math.sqrt(width * height)
-    in_bands(lambda first, last: _wetness_rows(gathered, index, first, last, cell_width), len(index))
-    tags = {"method": f"ln(a / tan b), {_routing.method(routing, exponent)}", "min_tan_slope": f"{MIN_TAN:g}"}
-    tags |= {"validity": LOWER_BOUND} | scale_tag(dem, scale_m)
-    return Raster(index, dem.grid, "wetness", "1", tags=tags)
+    gathered = _gathered(z, ~np.isnan(z), dem.grid.cell_m, routing, exponent)
+    tags = wetness_tags(_routing.method(routing, exponent)) | scale_tag(dem, scale_m)
+    return Raster(index_of(dem, z, gathered), dem.grid, "wetness", "1", tags=tags)
 
 
 def inflow_unknown(dem: Raster, *, routing: Routing = "d8", exponent: float = EXPONENT) -> Raster:
@@ -108,9 +103,33 @@ def inflow_unknown(dem: Raster, *, routing: Routing = "d8", exponent: float = EX
     """
     _routing.require_routing(routing, exponent)
     z = known_surface(dem, "inflow_unknown")
-    received = _gathered(z, beside(np.isnan(z)), dem.grid.cell_m, routing, exponent)
-    tags = {"method": _routing.method(routing, exponent)}
-    return Raster((received > 0) & ~np.isnan(z), dem.grid, "inflow_unknown", "1", tags=tags)
+    filled, towards = drained_surface(z, dem.grid.cell_m)
+    found = _routing.reached(filled, towards, beside(np.isnan(z)), dem.grid.cell_m, routing=routing, exponent=exponent)
+    return Raster(found, dem.grid, "inflow_unknown", "1", tags={"method": _routing.method(routing, exponent)})
+
+
+def filled_raster(dem: Raster, filled: Surface) -> Raster:
+    """The filled surface of `dem` as a raster."""
+    return replace(dem, values=filled, name="filled", unit="m", classes=(), tags={"method": FLOOD})
+
+
+def direction_raster(found: NDArray[np.uint8], grid: Grid) -> Raster:
+    """Codes as a raster."""
+    return Raster(found, grid, "flow_direction", "", classes=DIRECTIONS, tags={"method": D8})
+
+
+def index_of(dem: Raster, z: Surface, gathered: NDArray[Any]) -> NDArray[np.float32]:
+    """ln(a / tan b) of the surface `z` on the grid of `dem`, where so many cells have gathered."""
+    width, height = dem.grid.cell_m
+    index = steepness(dem, z)
+    cell_width = width * height / math.sqrt(width * height)
+    in_bands(lambda first, last: _wetness_rows(gathered, index, first, last, cell_width), len(index))
+    return index
+
+
+def wetness_tags(method: str) -> dict[str, str]:
+    """What is said of a wetness index, but for its scale."""
+    return {"method": f"ln(a / tan b), {method}", "min_tan_slope": f"{MIN_TAN:g}", "validity": LOWER_BOUND}
 
 
 def known_surface(dem: Raster, what: str) -> Surface:

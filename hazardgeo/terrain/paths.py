@@ -1,4 +1,4 @@
-"""Along the ways of water, on plain arrays: what is met first below, where streams begin, how far water has come."""
+"""Along the ways of water, on plain arrays: what is met first below, how far it is, and the cells on the way."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hazardgeo.kernel import kernel
-from hazardgeo.tiles.drainage import Ways
-from hazardgeo.tiles.flood import Cells, Flags, longer, ring_steps, within
+from hazardgeo.tiles.drainage import COL, ROW, Ways
+from hazardgeo.tiles.flood import Cells, longer, ring_steps
+
+Lengths = NDArray[np.float64]
+PARTS_OF_A_METRE = 2**24  # lengths of steps are whole numbers of them, so that no order of adding changes a sum
+
+
+def step_lengths(cell_m: tuple[float, float]) -> Lengths:
+    """From the centre of a cell to those of its neighbours, clockwise from east, in whole parts of a metre."""
+    lengths: Lengths = np.rint(np.hypot(ROW * cell_m[1], COL * cell_m[0]) * PARTS_OF_A_METRE)
+    return lengths
 
 
 @kernel
@@ -34,65 +43,73 @@ def met_below(towards: Ways, found: NDArray[Any], new: float, none: float) -> No
 
 
 @kernel
-def beginnings(towards: Ways, stream: Flags) -> Cells:
-    """Stream cells that no other drains to, or more than one, counted row by row."""
-    way, inside = towards.reshape(-1), stream.reshape(-1)
+def far_below(towards: Ways, found: NDArray[Any], far: Lengths, lengths: Lengths, new: float, none: float) -> None:
+    """`met_below`, and how far below it is, in place: `far` begins with how far it is from the cells that are not `new`."""
+    way, value, away = towards.reshape(-1), found.reshape(-1), far.reshape(-1)
     ring = ring_steps(towards.shape[1])
-    donors = np.zeros(len(way), np.uint8)
-    for cell in range(len(way)):
-        if inside[cell] and way[cell] >= 0:
-            donors[np.uint64(cell) + ring[way[cell]]] += 1
-    found, count = np.empty(64, np.int64), 0
-    for cell in range(len(way)):
-        if inside[cell] and donors[cell] != 1:
-            found = longer(found, count + 1)
-            found[count] = cell
-            count += 1
-    return found[:count]
-
-
-@kernel
-def farthest(towards: Ways, lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The longest way in m that water has come to each cell; `lengths` are those to the eight neighbours."""
-    way = towards.reshape(-1)
-    ring = ring_steps(towards.shape[1])
-    waits, far = np.zeros(len(way), np.uint8), np.zeros(towards.shape)
-    longest = far.reshape(-1)
-    for above in range(len(way)):
-        if way[above] >= 0:
-            waits[np.uint64(above) + ring[way[above]]] += 1
     for first in range(len(way)):
+        cell, length = np.uint64(first), 0.0
+        while value[cell] == new and way[cell] >= 0:
+            length += lengths[way[cell]]
+            cell += ring[way[cell]]
+        last = none if value[cell] == new else value[cell]
+        length += away[cell]
         cell = np.uint64(first)
-        while waits[cell] == 0:
-            waits[cell] = 255
+        while value[cell] == new:
+            value[cell], away[cell] = last, length
             if way[cell] < 0:
                 break
-            below = cell + ring[way[cell]]
-            longest[below] = max(longest[below], longest[cell] + lengths[way[cell]])
-            waits[below] -= 1
-            cell = below
-    return far
+            length -= lengths[way[cell]]
+            cell += ring[way[cell]]
 
 
 @kernel
-def way_up(towards: Ways, far: NDArray[np.float64], lengths: NDArray[np.float64], outlet: int) -> Cells:
-    """The cells of the longest way to `outlet`, from below; of equal ways the first, clockwise from east."""
-    rows, cols = towards.shape
-    way, longest, ring = towards.reshape(-1), far.reshape(-1), ring_steps(cols)
-    found, count = np.empty(64, np.int64), 1
-    found[0] = outlet
+def met_from(towards: Ways, found: NDArray[Any], lengths: Lengths, new: float, cells: Cells) -> tuple[Cells, Lengths]:
+    """The first cell on the way down from each of `cells` that is not `new`, or the last one, and how far it is."""
+    way, value = towards.reshape(-1), found.reshape(-1)
+    ring = ring_steps(towards.shape[1])
+    ends, far = np.empty(len(cells), np.int64), np.zeros(len(cells))
+    for n in range(len(cells)):
+        cell = np.uint64(cells[n])
+        while value[cell] == new and way[cell] >= 0:
+            far[n] += lengths[way[cell]]
+            cell += ring[way[cell]]
+        ends[n] = cell
+    return ends, far
+
+
+@kernel
+def farthest(number: NDArray[np.int32], far: Lengths, count: int) -> tuple[Lengths, Cells]:
+    """How far the farthest cell of each number from 1 to `count` is, and which it is: the first, row by row; -1 for none."""
+    most, cell = np.full(count, -1.0), np.full(count, -1)
+    numbers, away = number.reshape(-1), far.reshape(-1)
+    for at in range(len(numbers)):
+        n = numbers[at] - 1
+        if n >= 0 and away[at] > most[n]:
+            most[n], cell[n] = away[at], at
+    return most, cell
+
+
+@kernel
+def way_within(towards: Ways, row: int, col: int, stops: Cells) -> tuple[Cells, Cells]:
+    """Rows and columns of the way down from a cell: to where it leaves the array (that cell too), ends, or comes to a stop.
+
+    `stops` are cells counted row by row, in their order; the first cell is none.
+    """
+    rows, cols = np.empty(64, np.int64), np.empty(64, np.int64)
+    rows[0], cols[0], count = row, col, 1
     while True:
-        cell = np.uint64(found[count - 1])
-        above = np.int64(-1)
-        for k in range(8):
-            if not within(found[count - 1], k, rows, cols):
-                continue
-            other = cell + ring[k]
-            to_here = (k + 4) % 8
-            if above < 0 and way[other] == to_here and longest[other] + lengths[to_here] == longest[cell]:
-                above = np.int64(other)
-        if above < 0:
-            return found[:count]
-        found = longer(found, count + 1)
-        found[count] = above
+        k = towards[row, col]
+        if k < 0:
+            break
+        row, col = row + ROW[k], col + COL[k]
+        rows, cols = longer(rows, count + 1), longer(cols, count + 1)
+        rows[count], cols[count] = row, col
         count += 1
+        if row < 0 or col < 0 or row >= towards.shape[0] or col >= towards.shape[1]:
+            break
+        cell = row * towards.shape[1] + col
+        at = np.searchsorted(stops, cell)
+        if at < len(stops) and stops[at] == cell:
+            break
+    return rows[:count], cols[:count]

@@ -15,7 +15,10 @@ from hazardgeo.tiles.flood import FLOOD, Cells, Flags, Surface
 
 Routing = Literal["d8", "dinf", "mfd"]
 Shares = NDArray[np.float64]
+States = NDArray[np.uint8]
 EXPONENT = 1.1
+BLOCKED, BEYOND, GIVEN, DONE = 252, 253, 254, 255  # up to 8: how many neighbours a cell waits for
+MARKS = 0.0
 _FLATS = f"not checked against the paper; flats by D8; filled by {FLOOD}"
 METHODS = {
     "d8": D8,
@@ -44,13 +47,44 @@ def gather(
     if routing == "d8":
         return gather_down(towards, own)
     total = own.astype(np.float64)
-    waits = np.zeros(filled.shape, np.uint8)
-    ready = np.empty(filled.size + 8, np.int64)
+    settle(filled, towards, total, np.zeros(filled.shape, np.uint8), (cell_m, routing, exponent, unit_of(filled.size)))
+    return total
+
+
+def reached(filled: Surface, towards: Ways, own: Flags, cell_m: tuple[float, float], *, routing: str, exponent: float) -> Flags:
+    """True where any water comes from a cell that is True in `own`, or the cell is one."""
+    if routing == "d8":
+        return np.asarray(gather_down(towards, own) > 0)
+    total = own.astype(np.float64)
+    settle(filled, towards, total, np.zeros(filled.shape, np.uint8), (cell_m, routing, exponent, MARKS))
+    return total > 0
+
+
+def unit_of(cells: int) -> float:
+    """What parts of cells are whole numbers of, on a raster of so many cells, so that no order of adding changes a sum.
+
+    >>> unit_of(16_000_000) == 2.0**-28
+    True
+    """
+    return float(2.0 ** (cells.bit_length() - 52))
+
+
+def settle(
+    filled: Surface, towards: Ways, total: Shares, state: States, how: tuple[tuple[float, float], str, float, float]
+) -> None:
+    """Share the water of the cells out in place, from the highest on.
+
+    `total` has what each cell has of its own, or all that drains through it where it is known already. `state` is 0 in
+    cells to settle, GIVEN in those that are known, BLOCKED in those that cannot be, since water comes in from beyond the
+    array, and BEYOND in those that are there as neighbours only; it is DONE afterwards in those that are settled.
+    `how` is the size of the cells, the routing, its exponent, and the unit of the sums (`unit_of`), or MARKS: then it is
+    1 wherever any water comes from a cell that has 1.
+    """
+    cell_m, routing, exponent, unit = how
     lengths = np.array([math.hypot(row * cell_m[1], col * cell_m[0]) for row, col in zip(ROW, COL, strict=True)])
     power = 0.0 if routing == "dinf" else exponent
-    _count_donors(filled, towards, waits, lengths, power)
-    _run_down(filled, towards, waits, total, ready, lengths, power)
-    return total
+    _count_donors(filled, towards, state, lengths, power)
+    _run_down(filled, towards, state, total, np.empty(filled.size + 8, np.int64), lengths, power, unit)
 
 
 @kernel
@@ -69,42 +103,80 @@ def _share(filled: Surface, towards: Ways, i: int, j: int, lengths: Shares, expo
 
 
 @kernel
-def _count_donors(filled: Surface, towards: Ways, waits: NDArray[np.uint8], lengths: Shares, exponent: float) -> None:
-    """How many neighbours each cell receives from."""
+def _waits_beside(state: States, i: int, j: int) -> bool:
+    """True where a neighbour is still to be settled."""
+    for k in range(8):
+        a, b = i + ROW[k], j + COL[k]
+        if a >= 0 and b >= 0 and a < state.shape[0] and b < state.shape[1] and state[a, b] <= 8:
+            return True
+    return False
+
+
+@kernel
+def _count_donors(filled: Surface, towards: Ways, state: States, lengths: Shares, exponent: float) -> None:
+    """How many neighbours each cell that is to be settled receives from; those that have nothing to give are DONE."""
     parts = np.empty(8)
     for i in range(filled.shape[0]):
         for j in range(filled.shape[1]):
+            if state[i, j] == BEYOND:
+                continue
+            if state[i, j] == GIVEN and not _waits_beside(state, i, j):
+                state[i, j] = DONE
+                continue
             _share(filled, towards, i, j, lengths, exponent, parts)
             for k in range(8):
-                if parts[k] > 0:
-                    waits[i + ROW[k], j + COL[k]] += 1
+                if parts[k] > 0 and state[i + ROW[k], j + COL[k]] <= 8:
+                    state[i + ROW[k], j + COL[k]] += 1
 
 
 @kernel
 def _run_down(
-    filled: Surface, towards: Ways, waits: NDArray[np.uint8], total: Shares, ready: Cells, lengths: Shares, exponent: float
+    filled: Surface, towards: Ways, state: States, total: Shares, ready: Cells, lengths: Shares, exponent: float, unit: float
 ) -> None:
     """Share out what each cell has once it waits for no other. All ways lead to lower cells, or over flats as D8."""
     rows, cols = filled.shape
     parts = np.empty(8)
     for first in range(rows * cols):
-        if waits[first // cols, first % cols] != 0:
+        start = state[first // cols, first % cols]
+        if start not in (0, GIVEN):
             continue
         ready[0], count = first, 1
-        waits[first // cols, first % cols] = 255
+        state[first // cols, first % cols] = DONE
         while count > 0:
             count -= 1
             i, j = ready[count] // cols, ready[count] % cols
             _share(filled, towards, i, j, lengths, exponent, parts)
+            _in_units(parts, total[i, j], unit)
             for k in range(8):
-                if parts[k] > 0:
+                if parts[k] >= 0:
                     a, b = i + ROW[k], j + COL[k]
-                    total[a, b] += parts[k] * total[i, j]
-                    waits[a, b] -= 1
-                    if waits[a, b] == 0:
-                        waits[a, b] = 255
+                    if state[a, b] > 8:
+                        continue
+                    total[a, b] = max(total[a, b], parts[k]) if unit == MARKS else total[a, b] + parts[k]
+                    state[a, b] -= 1
+                    if state[a, b] == 0:
+                        state[a, b] = DONE
                         ready[count] = a * cols + b
                         count += 1
+
+
+@kernel
+def _in_units(parts: Shares, total: float, unit: float) -> None:
+    """Each part of a total in whole units, the last one all that is left; -1 where there is no part."""
+    last, left = -1, total
+    for k in range(8):
+        if parts[k] > 0:
+            last = k
+    for k in range(8):
+        if parts[k] <= 0:
+            parts[k] = -1.0
+        elif unit == MARKS:
+            parts[k] = total
+        elif k == last:
+            parts[k] = left
+        else:
+            parts[k] = math.floor(parts[k] * total / unit) * unit
+            left -= parts[k]
 
 
 @kernel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
 from hazardgeo.kernel import kernel
-from hazardgeo.raster import UNKNOWN_CLASS, Raster
-from hazardgeo.tiles.drainage import COL, LOWER_BOUND, ROW, Ways, beside, gather, receivers
+from hazardgeo.raster import Raster
+from hazardgeo.tiles.drainage import LOWER_BOUND, Ways, beside, gather, receivers
 from hazardgeo.tiles.engine import Partial, RasterSink, RasterSource
 from hazardgeo.tiles.flood import Cells, Flags
 from hazardgeo.tiles.plan import Tile
+from hazardgeo.tiles.rims import UNKNOWN_WAY, entries, rim, shape_of, ways_of, without_leaks
 from hazardgeo.tiles.stitch import Parts, stitch
 
-_UNKNOWN, _NO_CODE = -2, -3
 _METHOD = "over tiles Barnes (2017), Environmental Modelling & Software 92:202-212, doi:10.1016/j.envsoft.2017.02.022"
 _ADVICE = "take the directions of terrain.flow_direction, which drain every cell to an outlet."
 
@@ -41,6 +40,11 @@ def accumulate(directions: RasterSource, sink: RasterSink, *, work_folder: Path,
     stitch(_cells_of_tiles, _exchange, _area_of_all, {"directions": directions}, sink, work_folder=work_folder, halo=1, **job)
 
 
+def count(directions: RasterSource, sink: RasterSink, *, work_folder: Path, **job: Any) -> None:
+    """How many cells drain through each cell, its own included, as `accumulate`, in float64; unknown cells stay unknown."""
+    stitch(_cells_of_tiles, _exchange, _count_of_all, {"directions": directions}, sink, work_folder=work_folder, halo=1, **job)
+
+
 def inflow_unknown(directions: RasterSource, sink: RasterSink, *, work_folder: Path, **job: Any) -> None:
     """True where water may come in from beyond the edge of the raster or from unknown cells, as `terrain.inflow_unknown`.
 
@@ -51,43 +55,27 @@ def inflow_unknown(directions: RasterSource, sink: RasterSink, *, work_folder: P
 
 
 def _cells_of_tiles(directions: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
-    towards = _towards(directions)
-    return _drained(towards, towards != _UNKNOWN, tile, inner)
+    towards = ways_of(directions)
+    return _drained(towards, towards != UNKNOWN_WAY, tile, inner)
 
 
 def _doors_of_tiles(directions: Raster, tile: Tile, inner: tuple[slice, slice]) -> Partial:
-    towards = _towards(directions)
-    return _drained(towards, beside(towards == _UNKNOWN), tile, inner)
+    towards = ways_of(directions)
+    return _drained(towards, beside(towards == UNKNOWN_WAY), tile, inner)
+
+
+def _count_of_all(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
+    return Raster(np.where(local["own"], _settled(local, exchanged), np.nan), grid, "cells", "1")
 
 
 def _area_of_all(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
     width, height = grid.cell_m
-    area = _settled(local, exchanged) * (width * height)
-    area[~local["own"]] = np.nan
+    area = _count_of_all(local, exchanged, grid).values * (width * height)
     return Raster(area, grid, "flow_accumulation", "m2", tags={"method": f"D8; {_METHOD}", "validity": LOWER_BOUND})
 
 
 def _inflow_of_all(local: Partial, exchanged: Partial, grid: Grid) -> Raster:
     return Raster(_settled(local, exchanged) > 0, grid, "inflow_unknown", "1", tags={"method": f"D8; {_METHOD}"})
-
-
-def _towards(directions: Raster) -> Ways:
-    """Position in the ring of neighbours that each cell drains to, -1 outlet, -2 unknown."""
-    codes = directions.values
-    if codes.dtype != np.uint8:
-        raise InputError(f"raster {directions.name!r} holds {codes.dtype}, not D8 codes as uint8; convert it first.")
-    meaning = np.full(256, _NO_CODE, np.int8)
-    meaning[0], meaning[UNKNOWN_CLASS] = -1, _UNKNOWN
-    meaning[1 << np.arange(8)] = np.arange(8)
-    towards: Ways = meaning[codes]
-    wrong = towards == _NO_CODE
-    if wrong.any():
-        code = int(codes[wrong][0])
-        raise InputError(
-            f"raster {directions.name!r} holds {code} in {np.count_nonzero(codes == code)} cells, which is no D8 code "
-            "(1, 2, 4 ... 128, 0 outlet, 255 unknown); recode it first."
-        )
-    return towards
 
 
 def _drained(wide: Ways, own: Flags, tile: Tile, inner: tuple[slice, slice]) -> Partial:
@@ -96,7 +84,7 @@ def _drained(wide: Ways, own: Flags, tile: Tile, inner: tuple[slice, slice]) -> 
     `exits` are the cells that drain into another tile, as positions in the rim; `out_by` has, for each cell of the rim,
     the number of the exit where its water leaves the tile, or -1.
     """
-    towards = np.ascontiguousarray(_without_leaks(wide)[inner])
+    towards = np.ascontiguousarray(without_leaks(wide)[inner])
     own = np.ascontiguousarray(own[inner])
     receiver, around = receivers(towards), rim(own.shape)
     total, circle = gather(receiver, own.ravel().astype(np.int64))
@@ -122,19 +110,19 @@ def _circle(row: int, col: int) -> InputError:
 def _exchange(parts: Parts) -> Iterator[tuple[Tile, Partial]]:
     """What comes into each tile at the cells of its rim, from all tiles above it."""
     by_place = {(t.row, t.col): t for t in parts.tiles}
-    shapes = [_shape(t) for t in parts.tiles]
+    shapes = [shape_of(t) for t in parts.tiles]
     starts = np.concatenate([[0], np.cumsum([len(rim(shape)) for shape in shapes])])
     start_of = {place: int(start) for place, start in zip(by_place, starts, strict=False)}
-    out_by, entries, exits, totals, count = np.full(starts[-1], -1, np.int64), [], [], [], 0
+    out_by, entering, exits, totals, count = np.full(starts[-1], -1, np.int64), [], [], [], 0
     for tile, start in zip(parts.tiles, starts, strict=False):
         part = parts.read(tile, "exits", "ways", "totals", "out_by")
         known = part["out_by"] >= 0
         out_by[start : start + len(known)][known] = part["out_by"][known] + count
-        entries.append(_entries(tile, part["exits"], part["ways"], by_place, start_of))
+        entering.append(entries(tile, part["exits"], part["ways"], by_place, start_of))
         exits.append(start + part["exits"])
         totals.append(part["totals"])
         count += len(part["exits"])
-    entry = np.concatenate(entries)
+    entry = np.concatenate(entering)
     leaving, circle = gather(out_by[entry], np.concatenate(totals))
     if circle >= 0:
         at = int(np.concatenate(exits)[circle])
@@ -147,61 +135,12 @@ def _exchange(parts: Parts) -> Iterator[tuple[Tile, Partial]]:
         yield tile, {"coming": coming[starts[number] : starts[number + 1]]}
 
 
-def _entries(
-    tile: Tile, exits: Cells, ways: Ways, by_place: dict[tuple[int, int], Tile], start_of: dict[tuple[int, int], int]
-) -> Cells:
-    """Where the water of the exits comes in: positions among the rims of all tiles."""
-    rows, cols = np.divmod(rim(_shape(tile))[exits], _shape(tile)[1])
-    rows, cols = rows + tile.core[0].start + ROW[ways], cols + tile.core[1].start + COL[ways]
-    down = (rows >= tile.core[0].stop).astype(int) - (rows < tile.core[0].start)
-    right = (cols >= tile.core[1].stop).astype(int) - (cols < tile.core[1].start)
-    found = np.full(len(exits), -1, np.int64)
-    for step in range(9):
-        there = (down == step // 3 - 1) & (right == step % 3 - 1)
-        if there.any():
-            place = (tile.row + step // 3 - 1, tile.col + step % 3 - 1)
-            core, shape = by_place[place].core, _shape(by_place[place])
-            cells = (rows[there] - core[0].start) * shape[1] + cols[there] - core[1].start
-            found[there] = start_of[place] + np.searchsorted(rim(shape), cells)
-    return found
-
-
 def _settled(local: Partial, exchanged: Partial) -> Cells:
     """What gathers in each cell of the tile, with what comes into it from others."""
     own = local["own"].astype(np.int64)
     own.ravel()[rim(own.shape)] += exchanged["coming"]
     total, _ = gather(receivers(local["towards"]), own.ravel())
     return total.reshape(own.shape)
-
-
-def _shape(tile: Tile) -> tuple[int, int]:
-    rows, cols = tile.core
-    return rows.stop - rows.start, cols.stop - cols.start
-
-
-@lru_cache(maxsize=64)
-def rim(shape: tuple[int, int]) -> Cells:
-    """The outermost cells of a tile, counted row by row, in that order."""
-    cells = np.arange(shape[0] * shape[1]).reshape(shape)
-    outer = np.ones(shape, bool)
-    outer[1:-1, 1:-1] = False
-    return cells[outer]
-
-
-@kernel
-def _without_leaks(towards: Ways) -> Ways:
-    """The same ways, those off the array or into an unknown cell ended (-1)."""
-    rows, cols = towards.shape
-    kept = towards.copy()
-    for i in range(rows):
-        for j in range(cols):
-            k = towards[i, j]
-            if k < 0:
-                continue
-            a, b = i + ROW[k], j + COL[k]
-            if a < 0 or b < 0 or a >= rows or b >= cols or towards[a, b] == _UNKNOWN:
-                kept[i, j] = -1
-    return kept
 
 
 @kernel

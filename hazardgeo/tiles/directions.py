@@ -36,15 +36,23 @@ def flow_direction(
     `fill_depressions`.
     """
     shared = {"tile_cells": tile_cells, **job}
-    filled, steps = (Scratch(work_folder / name, source.grid, tile_cells) for name in ("filled", "steps"))
+    filled = Scratch(work_folder / "filled", source.grid, tile_cells)
     with held(work_folder):
         fill_depressions(source, filled, work_folder=work_folder / "flood", **shared)
-        _spread_all(filled, steps, work_folder / "rims", Job(_steps_on_flats, **shared))
-        engine.map(_flow_codes, {"filled": filled, "steps": steps}, sink, halo=1, **shared)
-        for name in ("filled", "steps", "rims"):
-            discard(work_folder / name)
+        directions_on(filled, sink, work_folder=work_folder / "ways", **job)
+        discard(filled.folder)
         if work_folder.is_dir() and not any(work_folder.iterdir()):
             work_folder.rmdir()
+
+
+def directions_on(filled: Scratch, sink: RasterSink, *, work_folder: Path, **job: Any) -> None:
+    """`flow_direction` on a surface without depressions, as `fill_depressions` makes it, in tiles as it has them."""
+    shared = {"tile_cells": filled.tile_cells, **job}
+    steps = Scratch(work_folder / "steps", filled.grid, filled.tile_cells)
+    with held(work_folder):
+        _spread_all(filled, steps, work_folder / "rims", Job(_steps_on_flats, **shared))
+        engine.map(_flow_codes, {"filled": filled, "steps": steps}, sink, halo=1, **shared)
+        discard(work_folder)
 
 
 def _spread_all(filled: Scratch, steps: Scratch, folder: Path, work: Job) -> None:

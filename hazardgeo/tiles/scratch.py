@@ -54,6 +54,10 @@ class Scratch:
     def finish(self, folder: Path, grid: Grid, tiles: Iterable[Tile]) -> None:
         """Nothing is left to do: the parts are the raster."""
 
+    def cells(self, tile: Tile) -> NDArray[Any]:
+        """The values of one tile, read from the disk as they are asked for."""
+        return _stored(self.folder, tile)
+
     def read(self, block: Grid) -> Raster:
         """The cells of the block, which must lie on this grid."""
         rows, cols = rows_cols(self.grid, block)

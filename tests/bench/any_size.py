@@ -1,6 +1,7 @@
 """How work on files of any size grows: memory, time, and what the engine itself costs.
 
     python tests/bench/any_size.py raster --side 40000      1.6 Gpx through a stencil to a COG: peak memory
+    python tests/bench/any_size.py flow --side 40000        1.6 Gpx: filled, directions, areas and wetness by tiles
     python tests/bench/any_size.py cloud --millions 200     a LAZ without order through gridding: peak memory
     python tests/bench/any_size.py overhead                 the engine against a loop written by hand, 16 tiles per worker
     python tests/bench/any_size.py growth                   time against size, one and two workers, and its log-log slope
@@ -39,15 +40,16 @@ _WEST, _NORTH = 488 * 1024, 3907 * 1024  # where tiles begin
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("raster", "cloud", "overhead", "growth"))
+    parser.add_argument("what", choices=("raster", "flow", "cloud", "overhead", "growth"))
     parser.add_argument("--folder", type=Path, help="folder for inputs, which must exist, and results, which are removed")
     parser.add_argument("--side", type=int, default=40_000, help="cells of the side of the raster")
     parser.add_argument("--millions", type=int, default=200, help="points of the cloud")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--routing", choices=("d8", "dinf", "mfd"), default="d8")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         given.inputs = given.folder or Path(name)
-        {"raster": raster, "cloud": cloud, "overhead": overhead, "growth": growth}[given.what](Path(name), given)
+        {"raster": raster, "flow": flow, "cloud": cloud, "overhead": overhead, "growth": growth}[given.what](Path(name), given)
 
 
 def raster(folder: Path, given: argparse.Namespace) -> None:
@@ -58,6 +60,14 @@ def raster(folder: Path, given: argparse.Namespace) -> None:
     say(f"slope of {cells / 1e9:.2f} Gpx to a COG, {given.jobs} jobs: {seconds:.0f} s, peak {megabytes:.0f} MB of all processes")
     size = (folder / "slope.tif").stat().st_size / 1e9
     say(f"in {dem.stat().st_size / 1e9:.2f} GB, out {size:.2f} GB")
+
+
+def flow(folder: Path, given: argparse.Namespace) -> None:
+    dem = made_raster(given.inputs / f"dem-{given.side}.tif", given.side, given.jobs)
+    with Pool(given.jobs) as pool:
+        work: dict[str, Any] = {"out": folder / "water", "routing": given.routing, "executor": pool}
+        seconds, megabytes = watched(lambda: pipeline.flow(dem, **work))
+    say(f"flow ({given.routing}) of {given.side**2 / 1e6:.0f} Mpx, {given.jobs} jobs: {seconds:.0f} s, peak {megabytes:.0f} MB")
 
 
 def cloud(folder: Path, given: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -75,12 +75,13 @@ class RasterFile:
 
 @dataclass(frozen=True, slots=True)
 class RasterParts:
-    """A cloud-optimised GeoTIFF as a sink of tiles, the same as `write_raster` makes of the whole.
+    """A GeoTIFF as a sink of tiles, the same as `write_raster` makes of the whole: cloud-optimised unless it has `creation`.
 
     Tiles are kept as plain GeoTIFFs in a hidden folder beside the file; in the end they are put together and removed.
     """
 
     path: Path
+    creation: Mapping[str, str] | None = None
 
     def work_folder(self) -> Path:
         target = files.require_suffix(self.path, (".tif", ".tiff"))
@@ -103,7 +104,10 @@ class RasterParts:
             try:
                 kind = _write_mosaic(mosaic, grid, list(tiles))
                 with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
-                    raster_write.to_cog(mosaic, temporary, kind)
+                    if self.creation is None:
+                        raster_write.to_cog(mosaic, temporary, kind)
+                    else:
+                        raster_write.to_plain(mosaic, temporary, self.creation)
             except (RasterioError, CPLE_BaseError) as error:
                 raise FormatError(f"cannot write {self.path}: {files.one_line(error)}; check the free space.") from None
         shutil.rmtree(folder, ignore_errors=True)
