@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hazardgeo import (
+        change,
         cloud,
         crs,
         errors,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "change",
     "cloud",
     "crs",
     "errors",

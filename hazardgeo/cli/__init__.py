@@ -1,4 +1,4 @@
-"""The command line: hazardgeo demo | new | check | run | scan | terrain | info | doctor."""
+"""The command line: hazardgeo demo | new | check | run | scan | terrain | change | info | doctor."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "Run scenarios: results and a map that opens offline.",
     "scan": "Laser scans of any size: their ground, terrain and surface models.",
     "terrain": "Elevation rasters of any size: slope, aspect, shading, and where water goes.",
+    "change": "What moved between two surveys, how much, and how sure.",
     "info": "Say what a file holds, and what is odd about it.",
     "doctor": "Versions, threading, optional packages, missing system libraries.",
 }

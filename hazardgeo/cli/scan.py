@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hazardgeo import pipeline
-from hazardgeo.cli import scan_check, workers
+from hazardgeo.cli import scan_check, scan_points, workers
 from hazardgeo.pipeline.large import GROUND_JOB_BYTES
 from hazardgeo.scan import STATISTICS
 
@@ -69,3 +69,5 @@ def surface(clouds: tuple[str, ...], out: Path, cell_m: float, statistic: str, c
 
 command.add_command(scan_check.info)
 command.add_command(scan_check.check)
+for _step in (scan_points.clean, scan_points.normals, scan_points.above, scan_points.layers):
+    command.add_command(_step)

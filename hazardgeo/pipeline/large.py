@@ -54,7 +54,7 @@ def ground(  # noqa: PLR0913 - all are options of the filter, named
     made = {"cloud": folder / "ground.laz", "dtm": folder / "dtm.tif", "dsm": folder / "dsm.tif"}
     sinks = scan.GroundSinks(io.CloudParts(made["cloud"]), io.RasterParts(made["dtm"]), io.RasterParts(made["dsm"]))
     job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report}
-    with _points(apart(clouds, *made.values()), folder, _ALL, reading, job) as source:
+    with points_of(apart(clouds, *made.values()), folder, _ALL, reading, job) as source:
         work = folder / ".ground"
         scan.ground_and_surfaces(source, sinks, work_folder=work, cell_m=cell_m, penetrates=penetrates, **options, **job)
     return made
@@ -79,7 +79,7 @@ def surface(
     target = target_of(out)
     job: dict[str, Any] = {"executor": executor or tiles.InProcess(), "report": report}
     attributes = *_FOR_CELLS, *_FOR_LAYERS.get(statistic, ())
-    with _points(apart(clouds, target), target.parent, attributes, reading, job, name=target.stem) as source:
+    with points_of(apart(clouds, target), target.parent, attributes, reading, job, name=target.stem) as source:
         scan.cell_statistic(source, io.RasterParts(target), cell_m=cell_m, statistic=statistic, **job)
     return target
 
@@ -128,7 +128,7 @@ def _files(source: str | Path) -> list[Place]:
 
 
 @contextmanager
-def _points(
+def points_of(
     places: Sequence[Place],
     folder: Path,
     attributes: Sequence[str] | None,
@@ -137,6 +137,7 @@ def _points(
     *,
     name: str = "points",
 ) -> Iterator[CloudSource]:
+    """The points of the files as a source of tiles; what is sorted lies in `folder` until the end."""
     work = folder / f".{name}.points"
     with io.cloud_source(places, work_folder=work, attributes=attributes, **reading, **job) as source:
         yield source

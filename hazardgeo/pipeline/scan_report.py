@@ -42,8 +42,8 @@ def check_dtm(
 ) -> scan.Accuracy:
     """The `scan.accuracy` of a terrain model in a file at the check points in another, which are projected to its CRS.
 
-    `crs` is that of points whose file states none.
+    Only the parts of the terrain around points are read. `crs` is that of points whose file states none.
     """
-    terrain = io.read_raster(dtm, unit="m")
+    terrain = io.RasterFile(located(dtm), unit="m")
     known = io.read_vector(points, source_crs=crs, crs=terrain.grid.crs)
-    return scan.accuracy(terrain, known, column=column, height=height)
+    return scan.accuracy_of(terrain, known, column=column, height=height)

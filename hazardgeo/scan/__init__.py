@@ -1,7 +1,9 @@
 """From a laser scan to the ground: classification, terrain and surface models, registration of scans."""
 
-from hazardgeo.scan.accuracy import Accuracy, accuracy
+from hazardgeo.scan.accuracy import Accuracy, accuracy, accuracy_of
 from hazardgeo.scan.clean import Cleaned, CleaningReport, clean
+from hazardgeo.scan.coarse import align_coarse
+from hazardgeo.scan.control import ControlFit, fit_control
 from hazardgeo.scan.ground import classify_ground
 from hazardgeo.scan.layers import DtmLayers, density, dtm_layers, height_above_ground, intensity, roughness
 from hazardgeo.scan.normals import Normals, normals
@@ -16,6 +18,15 @@ from hazardgeo.scan.tiled import (
     require_ground_options,
     require_statistic,
 )
+from hazardgeo.scan.tiled_clean import clean_of
+from hazardgeo.scan.tiled_layers import (
+    LayerSinks,
+    dtm_layers_of,
+    ground_uncertainty_of,
+    height_above_ground_of,
+    normals_of,
+    with_normals,
+)
 from hazardgeo.scan.uncertainty import ground_uncertainty
 
 __all__ = [
@@ -25,26 +36,37 @@ __all__ = [
     "Cleaned",
     "CleaningReport",
     "CloudReport",
+    "ControlFit",
     "DtmLayers",
     "GroundSinks",
+    "LayerSinks",
     "Normals",
     "accuracy",
+    "accuracy_of",
     "align",
+    "align_coarse",
     "cell_statistic",
     "classify_ground",
     "clean",
+    "clean_of",
     "density",
     "dsm",
     "dtm",
     "dtm_layers",
+    "dtm_layers_of",
+    "fit_control",
     "ground_and_surfaces",
     "ground_uncertainty",
+    "ground_uncertainty_of",
     "height_above_ground",
+    "height_above_ground_of",
     "intensity",
     "normals",
+    "normals_of",
     "report",
     "report_of",
     "require_ground_options",
     "require_statistic",
     "roughness",
+    "with_normals",
 ]

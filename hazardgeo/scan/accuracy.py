@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from hazardgeo.crs import Height
 from hazardgeo.errors import HazardGeoWarning, InputError, MissingColumnError
+from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster, require_crs, sample_xy
+from hazardgeo.tiles import RasterSource
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FEW = 20  # check points: with fewer, what is said of accuracy is itself uncertain
 _FAR_M, _FAR_SPREADS = 2.0, 5.0  # a bias beyond both is rather another height reference than an error
+_PART_CELLS = 256  # of the side of the parts that are read
 Floats = NDArray[np.float64]
 
 
@@ -131,17 +134,60 @@ def accuracy(
     without heights, and InputError for rasters that are not in m, geometries that are not points and where nothing could
     be checked.
     """
+    _require_comparable(dtm, dtm.grid, checkpoints, height)
+    east, north = checkpoints.geometry.x.to_numpy(), checkpoints.geometry.y.to_numpy()
+    return _compared(sample_xy(dtm, east, north, how="bilinear"), dtm.grid, checkpoints, column, measured)
+
+
+def accuracy_of(
+    dtm: RasterSource,
+    checkpoints: geopandas.GeoDataFrame,
+    *,
+    column: str | None = None,
+    height: Height | None = None,
+    measured: geopandas.GeoDataFrame | None = None,
+) -> Accuracy:
+    """As `accuracy`, of a terrain model of any size: only the parts around check points are read."""
+    _require_comparable(dtm.read(dtm.grid.window(slice(0, 1), slice(0, 1))), dtm.grid, checkpoints, height)
+    return _compared(_sampled(dtm, checkpoints), dtm.grid, checkpoints, column, measured)
+
+
+def _sampled(dtm: RasterSource, points: geopandas.GeoDataFrame) -> Floats:
+    """The terrain at the points, part by part."""
+    (rows, cols), out = dtm.grid.shape, np.full(len(points), np.nan)
+    east, north = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
+    row, col = dtm.grid.rowcol(np.nan_to_num(east), np.nan_to_num(north))
+    row, col = (np.clip(place, 0, last - 1) // _PART_CELLS for place, last in ((row, rows), (col, cols)))  # edges belong, too
+    for part in np.unique(np.column_stack([row, col]), axis=0):
+        held = (row == part[0]) & (col == part[1])
+        first_row, first_col = (part * _PART_CELLS).tolist()
+        around = (
+            slice(max(first - 1, 0), min(first + _PART_CELLS + 1, last)) for first, last in ((first_row, rows), (first_col, cols))
+        )
+        out[held] = sample_xy(dtm.read(dtm.grid.window(*around)), east[held], north[held], how="bilinear")
+    return out
+
+
+def _require_comparable(dtm: Raster, grid: Grid, checkpoints: geopandas.GeoDataFrame, height: Height | None) -> None:
     dtm.require(unit="m")
-    dtm.grid.require_metric("accuracy")
-    _require_points(dtm, checkpoints, "check points")
+    grid.require_metric("accuracy")
+    _require_points(grid, checkpoints, "check points")
     if height is not None and dtm.height is not None:
         dtm.height.require_same(height)
+
+
+def _compared(
+    terrain_m: Floats,
+    grid: Grid,
+    checkpoints: geopandas.GeoDataFrame,
+    column: str | None,
+    measured: geopandas.GeoDataFrame | None,
+) -> Accuracy:
+    """The statistics of the terrain at the check points less their heights."""
     known_m = _heights(checkpoints, column)
-    east, north = checkpoints.geometry.x.to_numpy(), checkpoints.geometry.y.to_numpy()
-    terrain = sample_xy(dtm, east, north, how="bilinear")
-    errors = terrain - known_m
-    shifts = _shifts(dtm, checkpoints, measured)
-    state = np.where(np.isnan(known_m), "no height", np.where(np.isnan(terrain), "unknown ground", "checked"))
+    errors = terrain_m - known_m
+    shifts = _shifts(grid, checkpoints, measured)
+    state = np.where(np.isnan(known_m), "no height", np.where(np.isnan(terrain_m), "unknown ground", "checked"))
     residuals = checkpoints.assign(height_error_m=errors, east_error_m=shifts[0], north_error_m=shifts[1], state=state)
     unknown, heightless = (int((state == name).sum()) for name in ("unknown ground", "no height"))
     found = Accuracy(residuals, Errors.of(errors), Errors.of(shifts[0]), Errors.of(shifts[1]), unknown, heightless)
@@ -149,8 +195,8 @@ def accuracy(
     return found
 
 
-def _require_points(dtm: Raster, points: geopandas.GeoDataFrame, what: str) -> None:
-    require_crs(points, dtm.grid, what)
+def _require_points(grid: Grid, points: geopandas.GeoDataFrame, what: str) -> None:
+    require_crs(points, grid, what)
     if not len(points):
         raise InputError(f"there are no {what}; check the file.")
     if not (points.geometry.geom_type == "Point").all():
@@ -170,11 +216,11 @@ def _heights(checkpoints: geopandas.GeoDataFrame, column: str | None) -> Floats:
     return np.where(checkpoints.geometry.has_z, checkpoints.geometry.z, np.nan)
 
 
-def _shifts(dtm: Raster, checkpoints: geopandas.GeoDataFrame, measured: geopandas.GeoDataFrame | None) -> tuple[Floats, Floats]:
+def _shifts(grid: Grid, checkpoints: geopandas.GeoDataFrame, measured: geopandas.GeoDataFrame | None) -> tuple[Floats, Floats]:
     """Measured minus known positions east and north, NaN for points that were not measured."""
     if measured is None:
         return np.full(len(checkpoints), np.nan), np.full(len(checkpoints), np.nan)
-    _require_points(dtm, measured, "measured points")
+    _require_points(grid, measured, "measured points")
     if not (measured.index.is_unique and checkpoints.index.is_unique):
         raise InputError("check points and measured points are paired by their index, which has doubles; make it unique.")
     if not measured.index.isin(checkpoints.index).any():
@@ -200,4 +246,4 @@ def _require_checked(found: Accuracy, points: int) -> None:
             "check that both heights have the same reference."
         )
     for text in said:
-        warnings.warn(text, HazardGeoWarning, stacklevel=3)
+        warnings.warn(text, HazardGeoWarning, stacklevel=4)

@@ -13,18 +13,23 @@ from scipy import ndimage
 
 from hazardgeo.cloud import PointCloud
 from hazardgeo.errors import HazardGeoWarning, InputError
+from hazardgeo.grid import Grid
 from hazardgeo.kernel import in_bands, kernel
 from hazardgeo.raster import Raster
 from hazardgeo.scan import cells
 from hazardgeo.scan.cells import Floats, SortedCells, Whole, sorted_cells
 from hazardgeo.scan.points import HIGH_NOISE, LOW_NOISE, NOT_GROUND, cell_values, counted, grid_of
+from hazardgeo.scan.relief import in_box
 from hazardgeo.tiles import filled_holes
-from hazardgeo.tiles.points import cells_of
+from hazardgeo.tiles.points import cells_of, inside
 
 _THIN = 0.1  # of the points that a disk on the surface holds: low points with fewer around them are no ground
 _AROUND = 7  # cells: how wide low points are counted
 _STEP = math.sqrt(2.0)  # from one depth to the next at which they are
 _MANY = 0.05  # of the points: where more are noise, the radius is in doubt
+KINDS = 6
+STAYS, NOT_FINITE, WITHHELD, DOUBLE, NOISE, ISOLATED = range(KINDS)
+LOWER_HALO, LOW_HALO = 2, 5  # cells of the radius: what decides on the lower surface, and on a point
 Mask = NDArray[np.bool_]
 
 
@@ -79,25 +84,21 @@ def clean(
     >>> clean(PointCloud(xyz, 32648)).report
     CleaningReport(points=83, kept=81, not_finite=0, withheld=0, duplicates=1, noise=0, isolated=1, low=0)
     """
-    _require_options(radius_m=radius_m, min_neighbours=min_neighbours, low_m=low_m, noise=noise)
+    require_options(radius_m=radius_m, min_neighbours=min_neighbours, low_m=low_m, noise=noise)
     cloud.require_metric("clean")
-    finite = np.isfinite(cloud.xyz).all(axis=1)
-    withheld = finite & _flag(cloud, "withheld")
-    present = cloud.select(finite & ~withheld)
-    ordered = sorted_cells(present.xyz, radius_m / cells.REACH)
-    double = _doubles(ordered)
-    left = present.select(~double)
-    known = ~counted(left)
-    isolated, low = _strays(left, known, radius_m=radius_m, min_neighbours=min_neighbours, low_m=low_m)
-    counts = (~finite).sum(), withheld.sum(), double.sum(), known.sum(), isolated.sum(), low.sum()
-    found = CleaningReport(len(cloud), len(left) - sum(map(int, counts[3:])), *map(int, counts))
-    _require_left(found, radius_m)
-    if noise == "drop":
-        return Cleaned(left.select(~(known | isolated | low)), found)
-    return Cleaned(_marked(left, isolated, low, radius_m), found)
+    kind = kinds(cloud, radius_m=radius_m, min_neighbours=min_neighbours)
+    counts = np.bincount(kind, minlength=KINDS)
+    if not counts[STAYS]:
+        require_left(reported(counts, 0), radius_m)
+    lower = lower_surface(filled_holes(lowest(cloud, kind, grid_of(cloud.select(kind == STAYS), radius_m))))
+    low = low_points(cloud, kind, lower, low_m=low_m)
+    report = reported(counts, int(low.sum()))
+    require_left(report, radius_m)
+    return Cleaned(without(cloud, kind, low, lower, middle_m=middle_of(cloud, kind), noise=noise), report)
 
 
-def _require_options(*, radius_m: float, min_neighbours: int, low_m: float, noise: str) -> None:
+def require_options(*, radius_m: float, min_neighbours: int, low_m: float, noise: str) -> None:
+    """Raise InputError for options of `clean` that make no sense."""
     for name, value in {"radius_m": radius_m, "min_neighbours": min_neighbours, "low_m": low_m}.items():
         if not (math.isfinite(value) and value > 0):
             raise InputError(f"{name} of clean must be a positive number, not {value}.")
@@ -105,7 +106,14 @@ def _require_options(*, radius_m: float, min_neighbours: int, low_m: float, nois
         raise InputError(f"noise={noise!r} is neither 'drop' nor 'mark'.")
 
 
-def _require_left(found: CleaningReport, radius_m: float) -> None:
+def reported(counts: Whole, low: int) -> CleaningReport:
+    """The report for the number of points of each kind, and of those that stay otherwise but are low."""
+    stays, not_finite, withheld, doubles, noise, isolated = (int(count) for count in counts)
+    return CleaningReport(int(counts.sum()), stays - low, not_finite, withheld, doubles, noise, isolated, low)
+
+
+def require_left(found: CleaningReport, radius_m: float) -> None:
+    """Raise InputError where nothing is left, and warn where much went."""
     if found.kept < 1:
         raise InputError(
             f"nothing is left of {found.points:,} points: {found.not_finite:,} are not finite, {found.withheld:,} withheld, "
@@ -121,8 +129,22 @@ def _require_left(found: CleaningReport, radius_m: float) -> None:
         )
 
 
-def _flag(cloud: PointCloud, name: str) -> Mask:
-    return np.asarray(cloud.attributes.get(name, np.zeros(len(cloud), bool))).astype(bool)
+def kinds(cloud: PointCloud, *, radius_m: float, min_neighbours: int) -> NDArray[np.uint8]:
+    """What each point is: STAYS, NOT_FINITE, WITHHELD, DOUBLE, NOISE that came as such, or ISOLATED.
+
+    Depends on what lies within `radius_m` only. Known noise is nobody's neighbour.
+    """
+    out = np.full(len(cloud), STAYS, np.uint8)
+    out[~counted(cloud)] = NOISE
+    out[np.asarray(cloud.attributes.get("withheld", np.zeros(len(cloud), bool))).astype(bool)] = WITHHELD
+    out[~np.isfinite(cloud.xyz).all(axis=1)] = NOT_FINITE
+    present = np.flatnonzero((out == STAYS) | (out == NOISE))
+    out[present[_doubles(sorted_cells(cloud.xyz[present], radius_m / cells.REACH))]] = DOUBLE
+    counts = np.flatnonzero(out == STAYS)
+    ordered = sorted_cells(cloud.xyz[counts], radius_m / cells.REACH)
+    near = _neighbours(ordered, radius_m, np.full(len(counts), min_neighbours))
+    out[counts[near < min_neighbours]] = ISOLATED
+    return out
 
 
 def _doubles(ordered: SortedCells) -> Mask:
@@ -134,60 +156,86 @@ def _doubles(ordered: SortedCells) -> Mask:
     return out
 
 
-def _strays(cloud: PointCloud, known: Mask, *, radius_m: float, min_neighbours: int, low_m: float) -> tuple[Mask, Mask]:
-    """Which points are isolated, and which of the others low. Known noise is nobody's neighbour."""
-    counts = np.flatnonzero(~known)
-    isolated, low = np.zeros(len(cloud), bool), np.zeros(len(cloud), bool)
-    ordered = sorted_cells(cloud.xyz[counts], radius_m / cells.REACH)
-    isolated[counts] = _neighbours(ordered, radius_m, np.full(len(counts), min_neighbours)) < min_neighbours
-    counts = counts[~isolated[counts]]
-    if len(counts):
-        place = PointCloud(cloud.xyz[counts], cloud.crs)
-        low[counts] = _low(place, radius_m=radius_m, low_m=low_m)
-    return isolated, low
+def middle_of(cloud: PointCloud, kind: NDArray[np.uint8]) -> float:
+    """The height halfway between the lowest and the highest of the points that stay."""
+    z = cloud.xyz[kind == STAYS, 2]
+    return float(z.min() + z.max()) / 2
 
 
-def _low(cloud: PointCloud, *, radius_m: float, low_m: float) -> Mask:
-    grid = grid_of(cloud, radius_m)
-    rows, cols = cells_of(cloud.xyz, grid)
-    lowest = Raster(cell_values(cloud.xyz, grid, "lowest").astype(np.float32), grid, "lowest", "m")
-    lower = ndimage.grey_closing(filled_holes(lowest).values, (3, 3), mode="nearest")
-    depth = lower[rows, cols] - cloud.xyz[:, 2]
-    low = np.zeros(len(depth), bool)
-    many = _THIN * math.pi * _mean_around(rows, cols, grid.shape, 3)
+def lowest(cloud: PointCloud, kind: NDArray[np.uint8], grid: Grid) -> Raster:
+    """The lowest point of each cell, of those that stay and lie in the grid."""
+    stays = kind == STAYS
+    there = cloud.xyz[stays][inside(cloud.xyz[stays], grid)]
+    return Raster(cell_values(there, grid, "lowest").astype(np.float32), grid, "lowest", "m")
+
+
+def lower_surface(lowest: Raster) -> Raster:
+    """The lowest points, their holes filled, with pits up to two cells wide closed. Needs a halo of `LOWER_HALO` cells."""
+    return lowest.like(ndimage.grey_closing(lowest.values, (3, 3), mode="nearest"), "lower", "m")
+
+
+def low_points(cloud: PointCloud, kind: NDArray[np.uint8], lower: Raster, *, low_m: float) -> Mask:
+    """Which of the points that stay lie in small groups below the lower surface, which is unknown where no survey is.
+
+    Needs a halo of `LOW_HALO` cells.
+    """
+    rows, cols = cells_of(cloud.xyz, lower.grid)
+    stays = np.flatnonzero((kind == STAYS) & _inside(rows, cols, lower.grid))
+    rows, cols = rows[stays], cols[stays]
+    depth = lower.values[rows, cols] - cloud.xyz[stays, 2]
+    survey = (~lower.unknown).astype(np.int64)
+    many = _THIN * math.pi * _mean_around(_number(rows, cols, lower.grid), survey, 3)
+    low = np.zeros(len(cloud), bool)
     while (depth > low_m).any():
         alike = depth > low_m / _STEP
-        few = _mean_around(rows[alike], cols[alike], grid.shape, _AROUND) * _AROUND**2 < many
-        within = (depth > low_m) & (depth <= low_m * _STEP)
-        low[within] = few[rows[within], cols[within]]
+        few = _mean_around(_number(rows[alike], cols[alike], lower.grid), survey, _AROUND) * _AROUND**2 < many
+        layer = (depth > low_m) & (depth <= low_m * _STEP)
+        low[stays[layer]] = few[rows[layer], cols[layer]]
         low_m *= _STEP
     return low
 
 
-def _mean_around(rows: Whole, cols: Whole, shape: tuple[int, int], width: int) -> Floats:
-    """The mean number of points in the cells of a square around each cell; fewer cells count at the border."""
-    number = np.bincount(rows * shape[1] + cols, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
-    total, cells = (ndimage.uniform_filter(n, width, mode="constant") for n in (number, np.ones(shape)))
-    return np.asarray(total / cells)
+def _inside(rows: Whole, cols: Whole, grid: Grid) -> Mask:
+    return np.asarray((rows >= 0) & (rows < grid.shape[0]) & (cols >= 0) & (cols < grid.shape[1]))
 
 
-def _marked(cloud: PointCloud, isolated: Mask, low: Mask, radius_m: float) -> PointCloud:
-    """The cloud with the class of noise: low where it lies below the lowest other point of its cell, or has no other."""
-    stay = ~(isolated | low)
+def number_of(xyz: Floats, grid: Grid) -> Whole:
+    """How many points lie in each cell; all must lie in the grid or do not count."""
+    rows, cols = cells_of(xyz, grid)
+    inside = _inside(rows, cols, grid)
+    return _number(rows[inside], cols[inside], grid)
+
+
+def _number(rows: Whole, cols: Whole, grid: Grid) -> Whole:
+    return np.bincount(rows * grid.shape[1] + cols, minlength=grid.shape[0] * grid.shape[1]).reshape(grid.shape)
+
+
+def _mean_around(number: Whole, survey: Whole, width: int) -> Floats:
+    """The mean number of points in the cells of a square around each cell; fewer cells count at the border of the survey."""
+    total, held = (in_box(counts, width // 2) for counts in (number, survey))
+    return np.asarray(total / np.maximum(held, 1))
+
+
+def without(cloud: PointCloud, kind: NDArray[np.uint8], low: Mask, lower: Raster, *, middle_m: float, noise: str) -> PointCloud:
+    """The points that stay, and with noise="mark" the noise with its class.
+
+    Isolated points are low where they lie below the lower surface, or beyond the survey below its middle.
+    """
+    if noise == "drop":
+        return cloud.select((kind == STAYS) & ~low)
+    left = (kind == STAYS) | (kind == NOISE) | (kind == ISOLATED)
     codes = np.full(len(cloud), NOT_GROUND, np.uint8)
     if "classification" in cloud.attributes:
         codes = np.asarray(cloud.attributes["classification"]).astype(np.uint8)
     codes[low] = LOW_NOISE
-    middle = float(np.median(cloud.xyz[stay, 2]))
-    near = cloud.select(stay & counted(cloud))
-    grid = grid_of(near, radius_m)
-    rows, cols = cells_of(cloud.xyz[isolated], grid)
-    within = (rows >= 0) & (rows < grid.shape[0]) & (cols >= 0) & (cols < grid.shape[1])
-    ground = np.full(len(rows), middle)
-    lowest = filled_holes(Raster(cell_values(near.xyz, grid, "lowest").astype(np.float32), grid, "lowest", "m")).values
-    ground[within] = lowest[rows[within], cols[within]]
+    isolated = np.flatnonzero(kind == ISOLATED)
+    rows, cols = cells_of(cloud.xyz[isolated], lower.grid)
+    inside = _inside(rows, cols, lower.grid)
+    ground = np.full(len(rows), np.nan)
+    ground[inside] = lower.values[rows[inside], cols[inside]]
+    ground[np.isnan(ground)] = middle_m
     codes[isolated] = np.where(cloud.xyz[isolated, 2] < ground, LOW_NOISE, HIGH_NOISE)
-    return cloud.with_attribute("classification", codes)
+    return cloud.with_attribute("classification", codes).select(left)
 
 
 def _neighbours(ordered: SortedCells, radius_m: float, enough: NDArray[Any]) -> Whole:

@@ -11,10 +11,11 @@ from hazardgeo.cloud import PointCloud
 from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
-from hazardgeo.scan import clumps, labels, penetration, relief
+from hazardgeo.scan import clumps, labels, penetration, relief, walls
 from hazardgeo.scan.lowest import lowest_of_cells
 from hazardgeo.scan.opening import lowered
 from hazardgeo.scan.points import NOT_GROUND, counted, grid_of, require_usable
+from hazardgeo.scan.surface import dsm_of
 from hazardgeo.tiles import filled_holes
 
 MIN_POINTS = 10
@@ -59,6 +60,7 @@ def classify_ground(
     that no laser measured, and `dtm` leaves what they cover unknown instead of bridging it. Unless it is said, a cloud
     penetrates except where all points are flagged so, or all are single returns with colours (with a warning).
 
+    Warns (HazardGeoWarning) of points that stand on each other twice as high as their place is wide, as on a wall.
     Raises CrsError unless the cloud is metric, and InputError for fewer than 10 usable points, coordinates that are not
     finite, stray points far outside the survey, and parameters that are not positive (`scalar` may be zero).
     """
@@ -73,6 +75,8 @@ def classify_ground(
     cloud = penetration.flagged(cloud, origin.flag(penetration.decided(origin, penetrates)))
     points = lowest_points(cloud, grid_of(cloud, cell_m))
     lowest = points["lowest"]
+    if walls.is_narrow(lowest):
+        walls.warn_of_wall(walls.stack_of(lowest, dsm_of(cloud, lowest.grid)), cell_m)
     thinned = without_low_noise(filled_holes(lowest))
     kind = without_objects(filled_holes(thinned), lowest, thinned, slope=slope, window_m=window_m)
     bare, allowances = with_relief(kind, **points), {"threshold_m": threshold_m, "scalar": scalar}

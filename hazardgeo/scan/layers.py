@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from hazardgeo import crs as _crs
@@ -14,12 +15,13 @@ from hazardgeo.cloud import PointCloud
 from hazardgeo.errors import CrsError, InputError
 from hazardgeo.grid import Grid
 from hazardgeo.kernel import in_bands, kernel
-from hazardgeo.raster import Raster, sample_xy
+from hazardgeo.raster import Raster
 from hazardgeo.scan.gridding import Floats, Mask, Place, gridded, numbers
 from hazardgeo.scan.plane_fit import LINE, about_mean, axes_of
-from hazardgeo.scan.points import counted, grid_of, require_usable
+from hazardgeo.scan.points import BAND_POINTS, counted, grid_of, require_usable
 from hazardgeo.scan.returns import Returns, of_returns
-from hazardgeo.scan.surface import ground_points
+from hazardgeo.scan.surface import ground_points, is_ground
+from hazardgeo.tiles.plan import origin_cells
 from hazardgeo.tiles.points import cells_of, place_of
 
 MIN_POINTS = 5
@@ -49,8 +51,23 @@ def height_above_ground(surface: Surface, dtm: Raster) -> Surface:
         )
     if dtm.height is not None:
         surface.height.require_same(dtm.height)
-    ground = sample_xy(dtm, surface.xyz[:, 0], surface.xyz[:, 1], how="bilinear")
-    return surface.with_attribute(ABOVE, (surface.xyz[:, 2] - ground).astype(np.float32))
+    return heights_over(surface, dtm, own=cells_held(dtm.grid))
+
+
+def heights_over(cloud: PointCloud, dtm: Raster, *, own: tuple[int, int, int, int]) -> PointCloud:
+    """The cloud with its heights above the ground. Needs a halo of one cell; `own` are the `cells_held` by the whole DTM."""
+    place, ground = place_of(dtm.grid), np.empty(len(cloud))
+    values = np.asarray(dtm.values, np.float32)
+    in_bands(
+        lambda first, last: _ground_at(cloud.xyz, values, place, own, ground, first, last), len(cloud), band_rows=BAND_POINTS
+    )
+    return cloud.with_attribute(ABOVE, (cloud.xyz[:, 2] - ground).astype(np.float32))
+
+
+def cells_held(grid: Grid) -> tuple[int, int, int, int]:
+    """First row and column of a grid and those after the last, counted from the origin of the CRS."""
+    row, col = origin_cells(grid)
+    return row, col, row + grid.shape[0], col + grid.shape[1]
 
 
 def intensity(cloud: PointCloud, *, cell_m: float = 1.0) -> Raster:
@@ -127,13 +144,28 @@ class DtmLayers:
     distance: Raster
 
 
-def dtm_layers(cloud: PointCloud, *, cell_m: float = 1.0) -> DtmLayers:
+def dtm_layers(cloud: PointCloud, *, cell_m: float = 1.0, max_distance_m: float = 100.0) -> DtmLayers:
     """Count, spread and distance of the ground points (class 2) that `dtm` with the same `cell_m` is made of.
 
-    Raises as `dtm` does.
+    The distance is unknown (NaN) beyond `max_distance_m`: the default is five times as far as `dtm` interpolates. Raises as
+    `dtm` does, and InputError for a distance that is not positive.
     """
+    require_distance(max_distance_m)
     require_usable(cloud, "dtm_layers")
-    ground, grid = ground_points(cloud), grid_of(cloud, cell_m)
+    ground_points(cloud)
+    count, spread = count_and_spread(cloud, grid_of(cloud, cell_m))
+    return DtmLayers(count, spread, ground_distance(count, max_distance_m=max_distance_m))
+
+
+def require_distance(max_distance_m: float) -> None:
+    """Raise InputError unless a distance is positive."""
+    if not (math.isfinite(max_distance_m) and max_distance_m > 0):
+        raise InputError(f"max_distance_m must be a positive number, not {max_distance_m}.")
+
+
+def count_and_spread(cloud: PointCloud, grid: Grid) -> tuple[Raster, Raster]:
+    """How many ground points lie in each cell of a grid, and the standard deviation of their elevations."""
+    ground = is_ground(cloud)
     count = numbers(cloud.xyz, grid, ground)
     middle = np.nan_to_num(gridded(cloud.xyz, cloud.xyz[:, 2], grid, "mean", ground))
     off = cloud.xyz[:, 2] - middle[cells_of(cloud.xyz, grid)]
@@ -141,12 +173,26 @@ def dtm_layers(cloud: PointCloud, *, cell_m: float = 1.0) -> DtmLayers:
     spread = np.full(grid.shape, np.nan)
     many = count > 1
     spread[many] = np.sqrt(square[many] * count[many] / (count[many] - 1))
-    distance = ndimage.distance_transform_edt(count == 0) * grid.cell[0]
-    return DtmLayers(
-        Raster(count.astype(np.float32), grid, "ground_count", "1"),
-        Raster(spread.astype(np.float32), grid, "ground_spread", "m"),
-        Raster(distance.astype(np.float32), grid, "ground_distance", "m"),
+    tags = {"method": "standard deviation of the elevations of the ground points per cell"}
+    return (
+        Raster(count.astype(np.float32), grid, "ground_count", "1", tags={"method": "ground points per cell"}),
+        Raster(spread.astype(np.float32), grid, "ground_spread", "m", tags=tags),
     )
+
+
+def ground_distance(count: Raster, *, max_distance_m: float) -> Raster:
+    """From each cell to the nearest with ground points, in m. Needs a halo of `distance_halo(max_distance_m, cell_m)`."""
+    distance = np.full(count.grid.shape, np.inf)
+    if count.values.any():
+        distance = ndimage.distance_transform_edt(count.values == 0) * count.grid.cell[0]
+    distance[distance > max_distance_m] = np.nan
+    tags = {"method": f"distance to the nearest cell with ground points, up to {max_distance_m:g} m"}
+    return Raster(distance.astype(np.float32), count.grid, "ground_distance", "m", tags=tags)
+
+
+def distance_halo(max_distance_m: float, cell_m: float) -> int:
+    """How many cells around a cell decide how far the nearest ground point is."""
+    return math.ceil(max_distance_m / cell_m) + 1
 
 
 def _plane_residuals(xyz: Floats, grid: Grid, counts: Mask) -> Floats:
@@ -158,6 +204,31 @@ def _plane_residuals(xyz: Floats, grid: Grid, counts: Mask) -> Floats:
 
     in_bands(fit, rows, band_rows=max(1, math.ceil(rows / 4)))
     return out
+
+
+@kernel
+def _ground_at(
+    xyz: Floats, values: NDArray[np.float32], place: Place, own: tuple[int, int, int, int], out: Floats, first: int, last: int
+) -> None:
+    """Elevations between the centres of cells, NaN where one that counts is; those of the border are held for half a cell."""
+    cell, origin, shift = place
+    top, left, bottom, right = own
+    for k in range(first, last):
+        south, east = -xyz[k, 1] / cell[1] - shift[0] - 0.5, xyz[k, 0] / cell[0] - shift[1] - 0.5
+        out[k] = np.nan
+        if not (top - 0.5 <= south <= bottom - 0.5 and left - 0.5 <= east <= right - 0.5):
+            continue
+        south, east = min(max(south, float(top)), bottom - 1.0), min(max(east, float(left)), right - 1.0)
+        row, col = int(np.floor(south)), int(np.floor(east))
+        total = 0.0
+        for i in (row, row + 1):
+            for j in (col, col + 1):
+                weight = (1.0 - abs(south - i)) * (1.0 - abs(east - j))
+                if weight > 0.0:
+                    a, b = i - origin[0], j - origin[1]
+                    held = 0 <= a < values.shape[0] and 0 <= b < values.shape[1]
+                    total += weight * values[a, b] if held else np.nan
+        out[k] = total
 
 
 @kernel

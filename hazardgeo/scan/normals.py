@@ -62,7 +62,7 @@ def normals(cloud: PointCloud, *, radius_m: float, orient: Literal["up"] | tuple
     """
     require_radius(radius_m)
     require_usable(cloud, "normals")
-    scanner = _scanner(orient)
+    scanner = scanner_at(orient)
     counts = counted(cloud)
     xyz = cloud.xyz if counts.all() else cloud.xyz[counts]
     found = _fitted(xyz, radius_m, scanner)
@@ -77,8 +77,8 @@ def require_radius(radius_m: float) -> None:
         raise InputError(f"radius_m must be a positive number, not {radius_m}.")
 
 
-def _scanner(orient: Literal["up"] | tuple[float, float, float]) -> Floats:
-    """Where normals point to; infinitely high above for up."""
+def scanner_at(orient: Literal["up"] | tuple[float, float, float]) -> Floats:
+    """Where normals point to: (east, north, height), infinitely high for up; InputError for an `orient` that is neither."""
     if isinstance(orient, str):
         if orient != "up":
             raise InputError(f"orient={orient!r} is neither 'up' nor the (east, north, height) of the scanner.")
@@ -149,7 +149,7 @@ def _fit_rows(
                 across = z
                 if scanner[2] != np.inf:
                     across = x * (scanner[0] - px) + y * (scanner[1] - py) + z * (scanner[2] - pz)
-                sign = _sign(across, x, y)
+                sign = sign_towards(across, x, y)
                 normal[place, 0], normal[place, 1], normal[place, 2] = sign * x, sign * y, sign * z
                 smallest = max(smallest, 0.0)
                 rough[place] = math.sqrt(smallest * total / (total - 3))
@@ -178,7 +178,7 @@ def _moments(
 
 
 @kernel
-def _sign(across: float, x: float, y: float) -> float:
+def sign_towards(across: float, x: float, y: float) -> float:
     """1 for a normal that points to the scanner, -1 for one that points away; one across the sight shall point east, or north."""
     if across != 0.0:
         return math.copysign(1.0, across)

@@ -62,7 +62,7 @@ def require_gaps(**gaps_m: float) -> None:
 
 def ground_means(cloud: PointCloud, grid: Grid) -> Raster:
     """The mean of the ground points of each cell."""
-    ground = _is_ground(cloud)
+    ground = is_ground(cloud)
     return Raster(cell_values(cloud.xyz, grid, "mean", ground).astype(np.float32), grid, "dtm", "m", cloud.height)
 
 
@@ -125,7 +125,7 @@ def ground_points(cloud: PointCloud) -> NDArray[np.bool_]:
     """True for the points that count as ground; InputError where there are none."""
     if "classification" not in cloud.attributes:
         raise InputError("the cloud has no classification, so its ground is not known; call scan.classify_ground(cloud) first.")
-    ground = _is_ground(cloud)
+    ground = is_ground(cloud)
     if not ground.any():
         raise InputError(
             f"none of the {len(cloud):,} points is ground (class 2); call scan.classify_ground(cloud) or check its parameters."
@@ -133,7 +133,8 @@ def ground_points(cloud: PointCloud) -> NDArray[np.bool_]:
     return ground
 
 
-def _is_ground(cloud: PointCloud) -> NDArray[np.bool_]:
+def is_ground(cloud: PointCloud) -> NDArray[np.bool_]:
+    """True for the points of class 2 that count."""
     return np.asarray((np.asarray(cloud.attributes["classification"]) == GROUND) & counted(cloud))
 
 

@@ -17,18 +17,20 @@ from hazardgeo.crs import require_metric as require_metric_crs
 from hazardgeo.errors import InputError
 from hazardgeo.grid import Grid
 from hazardgeo.raster import Raster
-from hazardgeo.scan import clumps, layers, relief, surface
+from hazardgeo.scan import clumps, layers, relief, surface, walls
 from hazardgeo.scan import ground as _ground
 from hazardgeo.scan.penetration import Origin, decided, flagged, origin_of
 from hazardgeo.scan.points import cell_values, counted, require_dense
-from hazardgeo.tiles import CloudSink, CloudSource, RasterSink, Scratch, Tile
+from hazardgeo.tiles import CloudSink, CloudSource, RasterSink, RasterSource, Scratch, Tile
 from hazardgeo.tiles.engine import Partial
 from hazardgeo.tiles.folder import discard, held
 from hazardgeo.tiles.points import cells_of, grid_over
 
+_KNOWN = "some.known"
 _TILE_POINTS = 1_000_000
 _SMALLEST_TILE, _LARGEST_TILE = 32, 1024
 _LAYERS = {"density": layers.density_on, "intensity": layers.intensity_on, "roughness": layers.roughness_on}
+_COUNTS = ("count", "density")  # which are known without a point
 STATISTICS = ("highest", "lowest", "mean", "count", *_LAYERS)
 
 
@@ -55,12 +57,15 @@ def cell_statistic(cloud: CloudSource, sink: RasterSink, *, cell_m: float, stati
 
     Or what the functions `density` (of last returns), `intensity` and `roughness` make of them. Cells without a point are
     unknown; their count and density is 0. `job` and errors are those of `tiles.map`; InputError for
-    another statistic.
+    another statistic, and where no point counts.
     """
     require_statistic(statistic, cell_m=cell_m)
     grid = grid_of(cloud, cell_m)
     job.setdefault("tile_cells", tile_cells_for(cloud, grid))
-    tiles.map(_statistic, {"cloud": cloud}, sink, grid=grid, options={"statistic": statistic}, **job)
+    into = (
+        sink if statistic in _COUNTS else SomeKnown(sink, f"all {cloud.points:,} points are withheld or noise; check the flags.")
+    )
+    tiles.map(_statistic, {"cloud": cloud}, into, grid=grid, options={"statistic": statistic}, **job)
 
 
 def require_statistic(statistic: str, *, cell_m: float) -> None:
@@ -125,20 +130,26 @@ def ground_and_surfaces(  # noqa: PLR0913 - all are options of the filter, named
     grid = grid_of(cloud, cell_m)
     job.setdefault("tile_cells", tile_cells_for(cloud, grid))
     with held(work_folder):
-        work = _Work(work_folder, grid, job)
+        work = Work(work_folder, grid, job)
         synthetic = work.flag(cloud, penetrates)
         allowances = {"threshold_m": threshold_m, "scalar": scalar}
         ground = work.provisional_ground(cloud, allowances, slope=slope, window_m=window_m)
-        later = [_Later(sink) for sink in (sinks.cloud, sinks.dsm)]
+        later = [Later(sink) for sink in (sinks.cloud, sinks.dsm)]
         measured, seen = work.scratch("measured"), work.scratch("seen")
         parts: dict[str, Any] = {"cloud": later[0], "measured": measured, "dsm": later[1], "seen": seen}
         halo = _ground.GROUND_HALO
         options: dict[str, Any] = {**allowances, "synthetic": synthetic}
         tiles.map(_classified, {"cloud": cloud, **ground}, parts, grid=grid, halo=halo, options=options, **job)
-        spanned = work.filled("spanned", measured, sweeps=surface.SWEEPS)
-        halo = surface.stretch_halo(max_gap_m, max_cover_m, cell_m)
-        found = {"measured": measured, "seen": seen, "spanned": spanned}
-        dtm = work.step("dtm", surface.stretched, halo=halo, options={**gaps, "hidden": bool(synthetic)}, **found)
+        told = tiles.map_reduce(
+            walls.stack_of,
+            walls.joined,
+            {"lowest": work.scratch("lowest"), "highest": seen},
+            work_folder=work_folder / "walls",
+            grid=grid,
+            **job,
+        )
+        walls.warn_of_wall(told, cell_m)
+        dtm = work.terrain(measured, seen, hidden=bool(synthetic), **gaps)
         known, from_ground = work.known_cells(dtm=dtm, measured=measured)
         if not from_ground:
             raise InputError(f"none of the {cloud.points:,} points is ground (class 2); check the parameters.")
@@ -158,7 +169,7 @@ def require_ground_options(
 
 
 @dataclass(frozen=True, slots=True)
-class _Later:
+class Later:
     """A sink whose file appears at the very end, so that a call that fails before leaves none."""
 
     sink: Any
@@ -180,7 +191,32 @@ class _Later:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class SomeKnown:
+    """A sink whose file is made only if a cell of it is known; else InputError says why."""
+
+    sink: Any
+    why: str
+
+    def work_folder(self) -> Path:
+        return Path(self.sink.work_folder())
+
+    def has(self, folder: Path, tile: Tile) -> bool:
+        return bool(self.sink.has(folder, tile))
+
+    def write(self, folder: Path, tile: Tile, part: Raster) -> None:
+        if not part.unknown.all():
+            (folder / _KNOWN).touch()
+        self.sink.write(folder, tile, part)
+
+    def finish(self, folder: Path, grid: Grid, tiles: Iterable[Tile]) -> None:
+        if not (folder / _KNOWN).exists():
+            discard(folder)
+            raise InputError(self.why)
+        self.sink.finish(folder, grid, tiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
     """The steps of one call: their grid, and where each keeps what it has made."""
 
     folder: Path
@@ -198,7 +234,7 @@ class _Work:
         tiles.map(function, sources, made, grid=self.grid, halo=halo, options=options or {}, **self.job)
         return made
 
-    def filled(self, name: str, holed: Scratch, **options: int) -> Scratch:
+    def filled(self, name: str, holed: RasterSource, **options: int) -> Scratch:
         """The surface with its holes filled."""
         made = self.scratch(name)
         tiles.fill_holes(holed, made, work_folder=self.folder / f"{name}-levels", **options, **self.job)
@@ -232,12 +268,22 @@ class _Work:
         tiles.map(_ground.without_clumps, spanned, made, grid=self.grid, halo=halo, options=allowances, **self.job)
         return {"ground": self.filled("ground", made["firm"]), "noise": made["noise"]}
 
+    def terrain(self, measured: Scratch, seen: Scratch, *, hidden: bool, **gaps_m: float) -> Scratch:
+        """The ground and what may be interpolated of it, from the ground of cells and the surface of all points."""
+        found = {"measured": measured, "seen": seen, "spanned": self.filled("spanned", measured, sweeps=surface.SWEEPS)}
+        halo = surface.stretch_halo(gaps_m["max_gap_m"], gaps_m["max_cover_m"], self.grid.cell[0])
+        return self.step("dtm", surface.stretched, halo=halo, options={**gaps_m, "hidden": hidden}, **found)
+
     def flag(self, cloud: CloudSource, penetrates: bool | None) -> bool | None:
         """What the points must be flagged as, so that they say whether they see through plants; None for as they are."""
+        origin = self.origin(cloud)
+        return origin.flag(decided(origin, penetrates))
+
+    def origin(self, cloud: CloudSource) -> Origin:
+        """What the points say of how they were made."""
         folder = self.folder / "origin"
         counted = tiles.map_reduce(_origin, _summed, {"cloud": cloud}, work_folder=folder, grid=self.grid, **self.job)
-        origin = Origin(*(int(count) for count in counted["counts"]))
-        return origin.flag(decided(origin, penetrates))
+        return Origin(*(int(count) for count in counted["counts"]))
 
     def known_cells(self, **rasters: Scratch) -> list[int]:
         """How many cells of each raster are known."""

@@ -8,6 +8,7 @@ from hazardgeo.tiles.cluster import Cluster
 from hazardgeo.tiles.depressions import fill_depressions
 from hazardgeo.tiles.directions import flow_direction
 from hazardgeo.tiles.engine import CloudSink, CloudSource, Progress, RasterSink, RasterSource, Source, map, map_reduce  # noqa: A004
+from hazardgeo.tiles.framed import Framed, framed
 from hazardgeo.tiles.holes import fill_holes, filled_holes
 from hazardgeo.tiles.memory import PeakMemory, available_bytes, jobs_that_fit, processors
 from hazardgeo.tiles.plan import DEFAULT_CELLS, Tile, plan
@@ -23,6 +24,7 @@ __all__ = [
     "CloudSource",
     "Cluster",
     "Executor",
+    "Framed",
     "InProcess",
     "Outcome",
     "Parts",
@@ -42,6 +44,7 @@ __all__ = [
     "fill_holes",
     "filled_holes",
     "flow_direction",
+    "framed",
     "inflow_unknown",
     "jobs_that_fit",
     "label",

@@ -41,9 +41,14 @@ def place_of(grid: Grid) -> tuple[tuple[float, float], tuple[int, int], tuple[fl
 
 def within(cloud: PointCloud, grid: Grid) -> PointCloud:
     """The points that lie in the cells of a grid, in their order."""
-    rows, cols = cells_of(cloud.xyz, grid)
-    inside = (rows >= 0) & (rows < grid.shape[0]) & (cols >= 0) & (cols < grid.shape[1])
-    return cloud if inside.all() else cloud.select(inside)
+    there = inside(cloud.xyz, grid)
+    return cloud if there.all() else cloud.select(there)
+
+
+def inside(xyz: NDArray[np.float64], grid: Grid) -> NDArray[np.bool_]:
+    """True for the points that lie in the cells of a grid."""
+    rows, cols = cells_of(xyz, grid)
+    return np.asarray((rows >= 0) & (rows < grid.shape[0]) & (cols >= 0) & (cols < grid.shape[1]))
 
 
 def grid_over(bounds: tuple[float, float, float, float], cell: float, crs: object) -> Grid:

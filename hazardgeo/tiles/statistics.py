@@ -39,8 +39,8 @@ def statistics(source: RasterSource, *, work_folder: Path, **job: Any) -> Statis
     cells, known = (int(n) for n in sums["counts"])
     if not known:
         return Statistics(cells, 0, math.nan, math.nan, math.nan, math.nan)
-    mean = _total(sums["values"]) / known
-    variance = _total(sums["squares"]) / known - mean**2
+    mean = exact_total(sums["values"]) / known
+    variance = exact_total(sums["squares"]) / known - mean**2
     low, high = (float(v) for v in sums["extremes"])
     return Statistics(cells, known, low, high, float(mean), math.sqrt(max(float(variance), 0.0)))
 
@@ -76,7 +76,8 @@ def exact_sums(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return out
 
 
-def _total(sums: NDArray[np.int64]) -> Fraction:
+def exact_total(sums: NDArray[np.int64]) -> Fraction:
+    """The sum that `exact_sums` has kept, or several of them added."""
     total = 0
     for place in np.flatnonzero(sums.any(axis=1)):
         limbs = sum(int(sums[place, limb]) << (limb * _LIMB_BITS) for limb in range(_LIMBS))

@@ -3,6 +3,7 @@
     python tests/bench/any_size.py raster --side 40000      1.6 Gpx through a stencil to a COG: peak memory
     python tests/bench/any_size.py flow --side 40000        1.6 Gpx: filled, directions, areas and wetness by tiles
     python tests/bench/any_size.py cloud --millions 200     a LAZ without order through gridding: peak memory
+    python tests/bench/any_size.py ground --millions 10     ground, DTM of 1 m and COG, from memory and from a LAZ without order
     python tests/bench/any_size.py overhead                 the engine against a loop written by hand, 16 tiles per worker
     python tests/bench/any_size.py growth                   time against size, one and two workers, and its log-log slope
 
@@ -17,6 +18,7 @@ import math
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,19 +30,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 import hills
 from told import say, timed
 
-from hazardgeo import io, pipeline, terrain, tiles
+from hazardgeo import io, pipeline, scan, terrain, tiles
 from hazardgeo.io import RasterFile, RasterParts
 from hazardgeo.tiles import InProcess, PeakMemory, Pool, plan
 from hazardgeo.tiles.points import grid_over
 
 SCAN = "lidr_als/Topography.laz"
+_MOST_IN_MEMORY = 30  # million points
 TILE = tiles.DEFAULT_CELLS
 _WEST, _NORTH = 488 * 1024, 3907 * 1024  # where tiles begin
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("raster", "flow", "cloud", "overhead", "growth"))
+    parser.add_argument("what", choices=("raster", "flow", "cloud", "ground", "overhead", "growth"))
     parser.add_argument("--folder", type=Path, help="folder for inputs, which must exist, and results, which are removed")
     parser.add_argument("--side", type=int, default=40_000, help="cells of the side of the raster")
     parser.add_argument("--millions", type=int, default=200, help="points of the cloud")
@@ -49,7 +52,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         given.inputs = given.folder or Path(name)
-        {"raster": raster, "flow": flow, "cloud": cloud, "overhead": overhead, "growth": growth}[given.what](Path(name), given)
+        work = {"raster": raster, "flow": flow, "cloud": cloud, "ground": ground, "overhead": overhead, "growth": growth}
+        work[given.what](Path(name), given)
 
 
 def raster(folder: Path, given: argparse.Namespace) -> None:
@@ -80,6 +84,35 @@ def cloud(folder: Path, given: argparse.Namespace) -> None:
         f"{given.millions} million points of a {points.stat().st_size / 1e9:.2f} GB LAZ to {grid.shape[0]} x {grid.shape[1]} "
         f"cells, {given.jobs} jobs: {seconds:.0f} s, peak {megabytes:.0f} MB of all processes"
     )
+
+
+def ground(folder: Path, given: argparse.Namespace) -> None:
+    """From memory once to compile and once to tell; from the file with the points of the ground written too, as LAZ."""
+    points = made_cloud(given.inputs / f"points-{given.millions}.laz", given.millions * 1_000_000)
+    millions = given.millions
+
+    def from_memory(scanned: Any) -> None:
+        io.write_raster(scan.dtm(scan.classify_ground(scanned, penetrates=True)), folder / "dtm.tif")
+
+    if millions <= _MOST_IN_MEMORY:
+        whole = io.read_cloud(points)
+        from_memory(whole.select(slice(0, 200_000)))
+        seconds, used = min(busy(lambda: from_memory(whole)) for _ in range(2))
+        say(
+            f"{millions} million points in memory to a COG: {millions / seconds:.2f} million/s, "
+            f"{used / millions:.2f} processor s each"
+        )
+        del whole
+    with Pool(given.jobs) as pool:
+        seconds, megabytes = watched(lambda: pipeline.ground(points, out=folder / "made", penetrates=True, executor=pool))
+    say(f"the same from a LAZ without order, and ground.laz and dsm.tif, {given.jobs} jobs: {millions / seconds:.2f} million/s")
+    say(f"{seconds:.0f} s, peak {megabytes:.0f} MB of all processes")
+
+
+def busy(work: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds on the clock and on the processors."""
+    before = time.process_time()
+    return timed(work), time.process_time() - before
 
 
 def overhead(folder: Path, given: argparse.Namespace) -> None:

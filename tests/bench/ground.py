@@ -3,6 +3,7 @@ for all; and the time for a large cloud beside other filters.
 
     python tests/bench/ground.py                    the errors per sample and their means, with the defaults
     python tests/bench/ground.py slope=0.2 ...      the same with other parameters of `scan.classify_ground`
+    python tests/bench/ground.py held-out           the same for each sample with what is best on the seven others
     python tests/bench/ground.py speed [points=N]   million points per second in memory, for ten million points or N
 
 Type I is the share of the ground that is lost, type II the share of the objects that is taken for ground, total the share
@@ -13,6 +14,7 @@ seconds are those of all threads: on a machine that others use they say more tha
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -31,28 +33,52 @@ from hazardgeo import io, scan
 from hazardgeo.cloud import PointCloud
 
 CRS = "EPSG:32632"
+TRIED = {"slope": (0.04, 0.05, 0.07), "threshold_m": (0.25, 0.3, 0.4), "scalar": (1.0, 1.25, 1.5)}
 
 
 def main() -> None:
-    parameters = {name: float(value) for name, value in (given.split("=") for given in sys.argv[1:] if given != "speed")}
-    if "speed" in sys.argv[1:]:
+    words = [given for given in sys.argv[1:] if "=" not in given]
+    parameters = {name: float(value) for name, value in (given.split("=") for given in sys.argv[1:] if "=" in given)}
+    if "speed" in words:
         speed(int(parameters.get("points", 10_000_000)))
         return
     files = sorted((Path(os.environ["HAZARDGEO_DATA"]) / "isprs_filter").glob("samp*.laz"))
     say(f"{'sample':8}{'type I':>8}{'type II':>9}{'total':>8}{'kappa':>8}")
+    if "held-out" in words:
+        held_out(files)
+        return
     table = np.array([told(path, parameters) for path in files])
     say(f"{'mean':8}" + figures(table.mean(axis=0)))
 
 
+def held_out(files: list[Path]) -> None:
+    """The errors for each file with the parameters, of `TRIED`, whose mean total error on the others is least, said."""
+    choices = [dict(zip(TRIED, values, strict=True)) for values in itertools.product(*TRIED.values())]
+    clouds = [io.read_cloud(path, crs=CRS) for path in files]
+    table = np.array([[found(cloud, choice) for cloud in clouds] for choice in choices])  # choice, sample, figure
+    rows = []
+    for k, path in enumerate(files):
+        others = np.delete(table[:, :, 2], k, axis=1).mean(axis=1)
+        best = int(others.argmin())
+        rows.append(table[best, k])
+        chosen = ", ".join(f"{name} {value:g}" for name, value in choices[best].items())
+        say(f"{path.stem:8}{figures(table[best, k])}   {chosen}")
+    say(f"{'mean':8}" + figures(np.mean(rows, axis=0)))
+
+
 def told(path: Path, parameters: dict[str, float]) -> tuple[float, float, float, float]:
     """The errors for one file, said."""
-    cloud = io.read_cloud(path, crs=CRS)
-    truth = np.asarray(cloud.attributes["classification"]) == 2
-    bare = cloud.with_attribute("classification", np.zeros(len(cloud), np.uint8))
-    found = np.asarray(scan.classify_ground(bare, **parameters).attributes["classification"]) == 2
-    row = errors(truth, found)
+    row = found(io.read_cloud(path, crs=CRS), parameters)
     say(f"{path.stem:8}" + figures(np.array(row)))
     return row
+
+
+def found(cloud: PointCloud, parameters: dict[str, float]) -> tuple[float, float, float, float]:
+    """The errors for one labelled cloud."""
+    truth = np.asarray(cloud.attributes["classification"]) == 2
+    bare = cloud.with_attribute("classification", np.zeros(len(cloud), np.uint8))
+    ground = np.asarray(scan.classify_ground(bare, **parameters).attributes["classification"]) == 2
+    return errors(truth, ground)
 
 
 def errors(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[float, float, float, float]:

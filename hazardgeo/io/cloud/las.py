@@ -106,6 +106,16 @@ def require_usable(header: laspy.LasHeader, path: Place) -> None:
         raise FormatError(f"{path} {missing}; copy or download it again.")
 
 
+def surplus(header: laspy.LasHeader, path: Place) -> str:
+    """How many more records a LAS file has room for than its header counts; empty where it has none, or other records follow."""
+    if header.are_points_compressed or header.number_of_evlrs or header.version.minor == 3:
+        return ""
+    there = (path.stat().st_size - int(header.offset_to_point_data)) // int(header.point_format.size)
+    if there <= header.point_count:
+        return ""
+    return f"its header counts {header.point_count:,} points, but it has room for {there:,}: the others are left out"
+
+
 def unusable_scale(header: laspy.LasHeader) -> str:
     """Why coordinates cannot be computed; empty where they can."""
     if not np.isfinite(header.scales).all() or (np.asarray(header.scales) == 0).any():

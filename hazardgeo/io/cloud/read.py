@@ -132,7 +132,7 @@ def _read_las(
             none = las.part_of(laspy.ScaleAwarePointRecord.empty(header.point_format, header.scales, header.offsets))
             return PointCloud(found.xyz, agreed, {name: none.column(name) for name in names}, heights)
     require_some(found, source, wanted)
-    odd = lost_points(found)
+    odd = [*lost_points(found), *filter(None, [las.surplus(header, source)])]
     if found.outside:
         left = " and are left out" if points and wanted.bounds is not None else ""
         odd.append(f"{found.outside:,} of {found.seen:,} points lie outside the bounds that its header states{left}")
